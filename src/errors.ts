@@ -1,0 +1,230 @@
+/**
+ * Every error a storage backend throws for a reason of storage. Arguments out
+ * of range (a negative version, a limit of 0) are the built-in `RangeError`
+ * and `TypeError` instead: they are bugs of the caller, not answers.
+ *
+ * @module
+ */
+
+/** The stable, machine-readable reason of a {@linkcode StorageError}. */
+export type StorageErrorCode =
+  | "not_found"
+  | "version_conflict"
+  | "capacity_exceeded"
+  | "invalid_key"
+  | "invalid_data"
+  | "invalid_cursor"
+  | "backend";
+
+/**
+ * The class every storage error belongs to.
+ *
+ * @example Tell a storage error from any other
+ * ```ts
+ * import { makeKey, MemoryBackend, StorageError } from "@mcp-tasks/redis";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using backend = new MemoryBackend();
+ * try {
+ *   await backend.get(makeKey("alice", "no-such-task"));
+ * } catch (error) {
+ *   assertEquals(error instanceof StorageError && error.code, "not_found");
+ * }
+ * ```
+ */
+export class StorageError extends Error {
+  /** The reason, stable across releases. */
+  readonly code: StorageErrorCode;
+
+  /**
+   * Made by a backend.
+   *
+   * @param code The reason.
+   * @param message What was tried, on what, and what was expected.
+   * @param options `cause`: the error underneath.
+   */
+  constructor(code: StorageErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+  }
+}
+
+/** No live record under the key: never written, deleted or expired. */
+export class NotFoundError extends StorageError {
+  /** The key asked for. */
+  readonly key: string;
+
+  /**
+   * Made by a backend.
+   *
+   * @param key The key asked for.
+   */
+  constructor(key: string) {
+    super("not_found", `no record at ${show(key)}`);
+    this.name = "NotFoundError";
+    this.key = key;
+  }
+}
+
+/** A conditional write found another version than it expected. */
+export class VersionConflictError extends StorageError {
+  /** The key of the record. */
+  readonly key: string;
+  /** The version the caller expected; 0 where it expected no record. */
+  readonly expected: number;
+  /** The version that stands; 0 where there is no live record. */
+  readonly actual: number;
+
+  /**
+   * Made by a backend.
+   *
+   * @param key The key of the record.
+   * @param expected The version the caller expected.
+   * @param actual The version that stands; 0 for none.
+   */
+  constructor(key: string, expected: number, actual: number) {
+    super(
+      "version_conflict",
+      `${show(key)} was expected to be ${at(expected)}, but is ${at(actual)}`,
+    );
+    this.name = "VersionConflictError";
+    this.key = key;
+    this.expected = expected;
+    this.actual = actual;
+  }
+}
+
+/** A write would exceed a limit: the record's size or its owner's quota. */
+export class CapacityExceededError extends StorageError {
+  /** What is counted: `"bytes"` of one record or an owner's `"records"`. */
+  readonly unit: "bytes" | "records";
+  /** The most that is allowed, in `unit`. */
+  readonly limit: number;
+  /** What was there (records) or was offered (bytes), in `unit`. */
+  readonly actual: number;
+
+  /**
+   * Made by a backend.
+   *
+   * @param key The key of the record refused.
+   * @param unit What is counted.
+   * @param limit The most that is allowed.
+   * @param actual What was there or was offered.
+   */
+  constructor(
+    key: string,
+    unit: "bytes" | "records",
+    limit: number,
+    actual: number,
+  ) {
+    super(
+      "capacity_exceeded",
+      unit === "bytes"
+        ? `the data for ${
+          show(key)
+        } has ${actual} bytes; at most ${limit} are allowed`
+        : `no room for ${
+          show(key)
+        }: its owner has ${actual} live records of at most ${limit}`,
+    );
+    this.name = "CapacityExceededError";
+    this.unit = unit;
+    this.limit = limit;
+    this.actual = actual;
+  }
+}
+
+/** A key, prefix, owner or task id that is not well-formed. */
+export class InvalidKeyError extends StorageError {
+  /**
+   * Made by `makeKey` and by a backend.
+   *
+   * @param message What is wrong with it.
+   */
+  constructor(message: string) {
+    super("invalid_key", message);
+    this.name = "InvalidKeyError";
+  }
+}
+
+/**
+ * Data that cannot be stored as it is, or a record in storage that is damaged
+ * (no version, no data, or not a record at all).
+ */
+export class InvalidDataError extends StorageError {
+  /** The key of the record. */
+  readonly key: string;
+
+  /**
+   * Made by a backend.
+   *
+   * @param key The key of the record.
+   * @param problem What is wrong, beginning with the field it concerns.
+   * @param options `cause`: the error underneath.
+   */
+  constructor(key: string, problem: string, options?: ErrorOptions) {
+    super("invalid_data", `${show(key)}: ${problem}`, options);
+    this.name = "InvalidDataError";
+    this.key = key;
+  }
+}
+
+/** A page cursor that this library did not make, or made for another order. */
+export class InvalidCursorError extends StorageError {
+  /** The cursor refused. */
+  readonly cursor: string;
+
+  /**
+   * Made by a backend.
+   *
+   * @param cursor The cursor refused.
+   * @param problem What is wrong with it.
+   */
+  constructor(cursor: string, problem: string) {
+    super("invalid_cursor", `invalid cursor ${show(cursor)}: ${problem}`);
+    this.name = "InvalidCursorError";
+    this.cursor = cursor;
+  }
+}
+
+/**
+ * What became of a write that ended in a {@linkcode BackendError}:
+ * `"not_applied"` it surely does not stand, `"applied"` it surely stands
+ * (on the primary), `"unknown"` the connection was lost before the answer.
+ */
+export type WriteOutcome = "not_applied" | "applied" | "unknown";
+
+/** The engine underneath failed: unreachable, closed, refusing, or too slow. */
+export class BackendError extends StorageError {
+  /** What became of the write, where it was one. */
+  readonly outcome: WriteOutcome;
+  /** The version that was written, where `outcome` is `"applied"`. */
+  readonly version?: number;
+
+  /**
+   * Made by a backend.
+   *
+   * @param message What was tried and what happened.
+   * @param options `cause`: the engine's own error; `outcome` (default
+   * `"not_applied"`) and `version`: what became of the write.
+   */
+  constructor(
+    message: string,
+    options: ErrorOptions & { outcome?: WriteOutcome; version?: number } = {},
+  ) {
+    super("backend", message, options);
+    this.name = "BackendError";
+    this.outcome = options.outcome ?? "not_applied";
+    if (options.version !== undefined) this.version = options.version;
+  }
+}
+
+/** Quotes a value for a message and cuts it, so that a message stays a line. */
+function show(text: string): string {
+  return JSON.stringify(text.length > 120 ? text.slice(0, 119) + "…" : text);
+}
+
+function at(version: number): string {
+  return version === 0 ? "absent" : `at version ${version}`;
+}

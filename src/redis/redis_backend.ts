@@ -1,0 +1,509 @@
+/**
+ * The storage contract on Redis: every operation is one Lua script, so that a
+ * record, its index entries, its expiry and its event change together.
+ *
+ * @module
+ */
+
+import type {
+  CreateOptions,
+  KeyedRecord,
+  ListPageOptions,
+  RecordMeta,
+  RecordPage,
+  StorageBackend,
+  VersionedRecord,
+  WatchOptions,
+} from "../backend.ts";
+import {
+  checkCreate,
+  checkData,
+  checkMeta,
+  checkPage,
+  checkVersion,
+  DEFAULT_MAX_RECORD_BYTES,
+  requireInteger,
+} from "../checks.ts";
+import { encodeCursor } from "../cursor.ts";
+import {
+  BackendError,
+  CapacityExceededError,
+  InvalidDataError,
+  NotFoundError,
+  VersionConflictError,
+} from "../errors.ts";
+import { type KeyParts, splitKey, splitPrefix } from "../keys.ts";
+import { type WatchedRecord, watchRecord } from "../watch.ts";
+import {
+  type Call,
+  Caller,
+  type DurabilityOptions,
+  type RetryOptions,
+} from "./caller.ts";
+import {
+  connectClient,
+  type OwnedClient,
+  type RedisClientLike,
+  type RedisConnectOptions,
+} from "./client.ts";
+import { EventHub } from "./events.ts";
+import { KeySchema, type KeySchemaName } from "./key_schema.ts";
+import { LUA_CREATE } from "./scripts/create.ts";
+import { LUA_DELETE } from "./scripts/delete.ts";
+import { REPLY } from "./scripts/fragments.ts";
+import { LUA_GET } from "./scripts/get.ts";
+import { LUA_LIST_PAGE } from "./scripts/list_page.ts";
+import { LUA_LIST_TASKS } from "./scripts/list_tasks.ts";
+import { LUA_PUT } from "./scripts/put.ts";
+import { LUA_PUT_IF_VERSION } from "./scripts/put_if_version.ts";
+import { LUA_READ_RECORDS } from "./scripts/read_records.ts";
+
+/** Options of a {@linkcode RedisBackend}. */
+export interface RedisBackendOptions {
+  /**
+   * What every key begins with, without braces. Default: `"mcp"`, or `"pmcp"`
+   * under that schema.
+   */
+  readonly prefix?: string;
+  /**
+   * The layout of the keys. Default: `"mcp"`. `"pmcp"` is that of the Rust
+   * crate pmcp-tasks, so that both can share one Redis; not for a Cluster.
+   */
+  readonly schema?: KeySchemaName;
+  /** The largest record, in bytes of UTF-8. Default: 8 MiB. */
+  readonly maxRecordBytes?: number;
+  /** How long an operation may try when the connection is lost. */
+  readonly retry?: RetryOptions;
+  /** How many replicas must have a write. Default: none are waited for. */
+  readonly durability?: DurabilityOptions;
+  /**
+   * The longest a watch sleeps before it reads again without an event, in
+   * milliseconds: the bound on a lost event. Default: 30,000.
+   */
+  readonly watchRefreshMs?: number;
+}
+
+/** One `read_records` call reads at most so many: it must not block long. */
+const READ_CHUNK = 1000;
+
+/**
+ * A {@linkcode StorageBackend} on Redis >= 7.0 or Valkey >= 7.2: a single
+ * node, Sentinel or Cluster.
+ *
+ * @example Open a connection of its own
+ * ```ts ignore
+ * import { makeKey, RedisBackend } from "@mcp-tasks/redis";
+ *
+ * await using backend = await RedisBackend.connect("redis://127.0.0.1:6379");
+ * await backend.create(makeKey("alice", "t-1"), "queued");
+ * ```
+ *
+ * @example Borrow a client, pool, cluster or sentinel
+ * ```ts ignore
+ * import { RedisBackend } from "@mcp-tasks/redis";
+ * import { createCluster } from "redis";
+ *
+ * const cluster = await createCluster({
+ *   rootNodes: [{ url: "redis://127.0.0.1:7000" }],
+ * }).connect();
+ * await using backend = new RedisBackend(cluster, { prefix: "app" });
+ * ```
+ */
+export class RedisBackend implements StorageBackend {
+  readonly #client: RedisClientLike;
+  readonly #options: RedisBackendOptions;
+  readonly #schema: KeySchema;
+  readonly #maxRecordBytes: number;
+  readonly #watchRefreshMs: number;
+  readonly #closed = new AbortController();
+  // Shared with the backends that `withPrefix` makes:
+  #caller: Caller;
+  #events: EventHub;
+  #disconnected = new AbortController();
+  /** What `close` closes; a borrowed client and a shared one are not ours. */
+  #release: () => Promise<void> = () => this.#disconnect();
+
+  /**
+   * Borrows a connected client; closing the backend leaves it open.
+   *
+   * @param client A node-redis client, client pool, cluster or sentinel.
+   * @param options Key layout, limits and failure policy.
+   * @throws {RangeError} If an option is out of its range.
+   */
+  constructor(client: RedisClientLike, options: RedisBackendOptions = {}) {
+    const {
+      schema = "mcp",
+      prefix = schema,
+      maxRecordBytes = DEFAULT_MAX_RECORD_BYTES,
+      watchRefreshMs = 30_000,
+      retry,
+      durability,
+    } = options;
+    requireInteger("maxRecordBytes", maxRecordBytes, 1);
+    requireInteger("watchRefreshMs", watchRefreshMs, 1, 2 ** 31 - 1);
+    this.#client = client;
+    this.#options = options;
+    this.#schema = new KeySchema(schema, prefix);
+    this.#maxRecordBytes = maxRecordBytes;
+    this.#watchRefreshMs = watchRefreshMs;
+    this.#caller = new Caller(client, retry, durability);
+    this.#events = new EventHub(client, this.#caller.timeoutMs);
+  }
+
+  /**
+   * Opens a connection, which `close` closes.
+   *
+   * @param target A `redis[s]://` URL or the options of node-redis'
+   * `createClient`. Default: `redis://127.0.0.1:6379`.
+   * @param options Key layout, limits and failure policy.
+   * @throws {TypeError} If the URL is not one.
+   * @throws {BackendError} At once, if Redis cannot be reached or refuses us.
+   */
+  static async connect(
+    target: RedisConnectOptions = "redis://127.0.0.1:6379",
+    options: RedisBackendOptions = {},
+  ): Promise<RedisBackend> {
+    const client = await connectClient(target);
+    try {
+      const backend = new RedisBackend(client, options);
+      backend.#release = async () => {
+        await backend.#disconnect();
+        await closeClient(client);
+      };
+      return backend;
+    } catch (error) {
+      await closeClient(client);
+      throw error;
+    }
+  }
+
+  /** What every key of this backend begins with. */
+  get prefix(): string {
+    return this.#schema.prefix;
+  }
+
+  /**
+   * Makes a backend for another prefix on the same connection. It ends with
+   * this one; closing it closes nothing else.
+   *
+   * @param prefix What its keys begin with, without braces.
+   * @throws {RangeError} If the prefix is empty or has a brace.
+   */
+  withPrefix(prefix: string): RedisBackend {
+    const other = new RedisBackend(this.#client, { ...this.#options, prefix });
+    other.#caller = this.#caller;
+    other.#events = this.#events;
+    other.#disconnected = this.#disconnected;
+    other.#release = () => Promise.resolve();
+    return other;
+  }
+
+  async get(key: string): Promise<VersionedRecord> {
+    const record = await this.#read(key, splitKey(key));
+    if (record === undefined) throw new NotFoundError(key);
+    return { data: record.data, version: record.version };
+  }
+
+  async put(key: string, data: string, meta?: RecordMeta): Promise<number> {
+    const write = this.#write(key, data, meta);
+    const [code, version] = await this.#run<[number, number]>({
+      what: `put ${JSON.stringify(key)}`,
+      script: LUA_PUT,
+      keys: write.keys,
+      args: () => write.args,
+      kind: "once",
+    }, key);
+    requireSound(key, code);
+    return version;
+  }
+
+  async putIfVersion(
+    key: string,
+    data: string,
+    expected: number,
+    meta?: RecordMeta,
+  ): Promise<number> {
+    const write = this.#write(key, data, meta);
+    checkVersion(expected);
+    const [code, version] = await this.#run<[number, number]>({
+      what: `putIfVersion ${JSON.stringify(key)} at version ${expected}`,
+      script: LUA_PUT_IF_VERSION,
+      keys: write.keys,
+      args: (retry) => [...write.args, String(expected), retry ? "1" : "0"],
+      kind: "guarded",
+    }, key);
+    requireSound(key, code);
+    if (code === REPLY.conflict) {
+      throw new VersionConflictError(key, expected, version);
+    }
+    return version;
+  }
+
+  async delete(key: string): Promise<boolean> {
+    const parts = splitKey(key);
+    const { owner, task } = parts;
+    const answer = await this.#run<number>({
+      what: `delete ${JSON.stringify(key)}`,
+      script: LUA_DELETE,
+      keys: this.#recordKeys(parts),
+      args: () => [
+        task,
+        this.#schema.events(owner, task),
+        flag(this.#schema.indexesExpire),
+      ],
+      kind: "once",
+    }, key);
+    return answer === 1;
+  }
+
+  async listByPrefix(prefix: string): Promise<KeyedRecord[]> {
+    const owner = splitPrefix(prefix);
+    const tasks = await this.#run<string[]>({
+      what: `listByPrefix ${JSON.stringify(prefix)}`,
+      script: LUA_LIST_TASKS,
+      keys: this.#indexKeys(owner),
+      args: () => [],
+      kind: "read",
+    }, prefix);
+    return await this.#readAll(prefix, owner, tasks);
+  }
+
+  /** Always 0: the server expires keys itself. Nothing is sent. */
+  cleanupExpired(): Promise<number> {
+    return new Promise((resolve) => {
+      this.#requireOpen();
+      resolve(0);
+    });
+  }
+
+  async create(
+    key: string,
+    data: string,
+    options: CreateOptions = {},
+  ): Promise<number> {
+    const write = this.#write(key, data, options.meta);
+    const maxRecords = checkCreate(options);
+    const [code, value] = await this.#run<[number, number]>({
+      what: `create ${JSON.stringify(key)}`,
+      script: LUA_CREATE,
+      keys: write.keys,
+      args: (retry) => [
+        ...write.args,
+        String(maxRecords ?? ""),
+        retry ? "1" : "0",
+      ],
+      kind: "guarded",
+    }, key);
+    requireSound(key, code);
+    if (code === REPLY.conflict) throw new VersionConflictError(key, 0, value);
+    if (code === REPLY.full) {
+      throw new CapacityExceededError(key, "records", maxRecords!, value);
+    }
+    return value;
+  }
+
+  async listPage(
+    prefix: string,
+    options: ListPageOptions = {},
+  ): Promise<RecordPage> {
+    const owner = splitPrefix(prefix);
+    const { limit, order, after } = checkPage(options);
+    let createdAt = after?.createdAt ?? "";
+    let task = after?.task ?? "";
+    while (true) {
+      const answer = await this.#run<[number, string, string, ...string[]]>({
+        what: `listPage ${JSON.stringify(prefix)}`,
+        script: LUA_LIST_PAGE,
+        keys: this.#indexKeys(owner),
+        args: () => [order, String(limit), createdAt, task],
+        kind: "read",
+      }, prefix);
+      const [more, lastCreatedAt, lastTask, ...found] = answer;
+      const tasks = found.filter((_, i) => i % 2 === 0);
+      const records = await this.#readAll(prefix, owner, tasks);
+      if (more === 0) return { records };
+      createdAt = lastCreatedAt;
+      task = lastTask;
+      // An empty page is never handed out while more may follow: only behind
+      // a backlog of expired tasks does it take a further call.
+      if (records.length > 0) {
+        return {
+          records,
+          nextCursor: encodeCursor(order, { createdAt, task }),
+        };
+      }
+    }
+  }
+
+  watch(
+    key: string,
+    options: WatchOptions = {},
+  ): AsyncIterable<VersionedRecord> {
+    const parts = splitKey(key);
+    const channel = this.#schema.events(parts.owner, parts.task);
+    return watchRecord({
+      key,
+      refreshMs: this.#watchRefreshMs,
+      closed: [this.#closed.signal, this.#disconnected.signal],
+      read: () => this.#read(key, parts),
+      subscribe: (ring) => this.#events.subscribe(channel, ring),
+    }, options);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed.signal.aborted) return;
+    this.#closed.abort(closedError());
+    await this.#release();
+  }
+
+  /** Closes the backend: `await using` calls it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #disconnect(): Promise<void> {
+    this.#disconnected.abort(closedError());
+    this.#events.close();
+    return Promise.resolve();
+  }
+
+  #requireOpen(): void {
+    this.#closed.signal.throwIfAborted();
+    this.#disconnected.signal.throwIfAborted();
+  }
+
+  /** Runs a script; an answer about a key of another type names the key. */
+  async #run<T>(call: Call, key: string): Promise<T> {
+    this.#requireOpen();
+    try {
+      return await this.#caller.run(call) as T;
+    } catch (error) {
+      if (isWrongType(error)) {
+        throw new InvalidDataError(
+          key,
+          "one of its Redis keys holds another type than this library writes",
+          { cause: error.cause },
+        );
+      }
+      throw error;
+    }
+  }
+
+  async #read(
+    key: string,
+    parts: KeyParts,
+  ): Promise<WatchedRecord | undefined> {
+    const [code, version, data, remainingMs] = await this.#run<
+      [number, string?, string?, number?]
+    >({
+      what: `get ${JSON.stringify(key)}`,
+      script: LUA_GET,
+      keys: [this.#schema.record(parts.owner, parts.task)],
+      args: () => [],
+      kind: "read",
+    }, key);
+    requireSound(key, code);
+    if (version === undefined || data === undefined) return undefined;
+    const expires = remainingMs !== undefined && remainingMs >= 0;
+    return {
+      data,
+      version: Number(version),
+      ...(expires ? { remainingMs } : {}),
+    };
+  }
+
+  /** Reads records by name: all chunks at once, one round trip. */
+  async #readAll(
+    prefix: string,
+    owner: string,
+    tasks: string[],
+  ): Promise<KeyedRecord[]> {
+    const chunks: string[][] = [];
+    for (let i = 0; i < tasks.length; i += READ_CHUNK) {
+      chunks.push(tasks.slice(i, i + READ_CHUNK));
+    }
+    const answers = await Promise.all(
+      chunks.map((chunk) =>
+        this.#run<[string | number, string?][]>({
+          what: `read ${chunk.length} records of ${JSON.stringify(prefix)}`,
+          script: LUA_READ_RECORDS,
+          keys: [
+            ...this.#indexKeys(owner),
+            ...chunk.map((task) => this.#schema.record(owner, task)),
+          ],
+          args: () => [flag(this.#schema.indexesExpire), ...chunk],
+          kind: "read",
+        }, prefix)
+      ),
+    );
+    const records: KeyedRecord[] = [];
+    for (const [i, [version, data]] of answers.flat().entries()) {
+      if (version === undefined) continue;
+      const key = prefix + tasks[i];
+      if (data === undefined) requireSound(key, Number(version));
+      else records.push({ key, data, version: Number(version) });
+    }
+    return records;
+  }
+
+  /** KEYS and the first ARGV of a script that writes one record. */
+  #write(
+    key: string,
+    data: string,
+    meta: RecordMeta | undefined,
+  ): { keys: string[]; args: string[] } {
+    const parts = splitKey(key);
+    checkData(key, data, this.#maxRecordBytes);
+    const { expiresAt, createdAt } = checkMeta(key, data, meta);
+    return {
+      keys: this.#recordKeys(parts),
+      args: [
+        parts.task,
+        data,
+        String(expiresAt ?? ""),
+        String(createdAt ?? ""),
+        this.#schema.events(parts.owner, parts.task),
+        flag(this.#schema.indexesExpire),
+      ],
+    };
+  }
+
+  #recordKeys({ owner, task }: KeyParts): string[] {
+    return [this.#schema.record(owner, task), ...this.#indexKeys(owner)];
+  }
+
+  #indexKeys(owner: string): string[] {
+    return [this.#schema.createdIndex(owner), this.#schema.expiryIndex(owner)];
+  }
+}
+
+/** Closes politely; a client that waits for its server would wait for ever. */
+async function closeClient(client: OwnedClient): Promise<void> {
+  if (client.isReady) await client.close();
+  else if (client.isOpen) client.destroy();
+}
+
+function flag(value: boolean): string {
+  return value ? "1" : "0";
+}
+
+function closedError(): BackendError {
+  return new BackendError("the Redis backend is closed");
+}
+
+function isWrongType(error: unknown): error is BackendError {
+  return error instanceof BackendError && error.cause instanceof Error &&
+    error.cause.message.startsWith("WRONGTYPE");
+}
+
+/** Turns the codes for a damaged record into the error that names it. */
+function requireSound(key: string, code: number): void {
+  const problem = {
+    [REPLY.badVersion]: "its version is missing or not an integer from 1",
+    [REPLY.badData]: "its data is missing",
+    [REPLY.badExpiry]: "its expires_at is not epoch seconds",
+  }[code];
+  if (problem !== undefined) {
+    throw new InvalidDataError(key, `the record is damaged: ${problem}`);
+  }
+}

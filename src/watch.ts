@@ -1,0 +1,121 @@
+/**
+ * The loop behind every `watch`: read, yield what is new, sleep until a bell
+ * rings (an event, the expiry, the slow safety re-read), read again.
+ */
+
+import type { VersionedRecord, WatchOptions } from "./backend.ts";
+import { NotFoundError } from "./errors.ts";
+
+/** A record and how long it will still live. */
+export interface WatchedRecord extends VersionedRecord {
+  /** Milliseconds until the record expires; left out: it does not. */
+  readonly remainingMs?: number;
+}
+
+/** What the loop needs of a backend. */
+export interface WatchSource {
+  readonly key: string;
+  /** The longest sleep between two reads, in milliseconds. */
+  readonly refreshMs: number;
+  /** Any of them aborts when the backend closes. */
+  readonly closed: readonly AbortSignal[];
+  /** Reads the live record, if there is one. */
+  read(): Promise<WatchedRecord | undefined>;
+  /** Rings at every change from now on; resolves to how to stop it. */
+  subscribe(ring: () => void): Promise<() => Promise<void>>;
+}
+
+/** Timers hold 32 bits of milliseconds. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Watches one record; see `StorageBackend.watch` for what it promises. */
+export async function* watchRecord(
+  source: WatchSource,
+  { signal }: WatchOptions,
+): AsyncGenerator<VersionedRecord, void, void> {
+  const bell = new Bell([...source.closed, ...(signal ? [signal] : [])]);
+  bell.throwIfEnded();
+  // Subscribed before the first read: a change between the two rings the bell.
+  const unsubscribe = await source.subscribe(() => bell.ring());
+  try {
+    let last: VersionedRecord | undefined;
+    while (true) {
+      bell.clear();
+      const found = await source.read();
+      bell.throwIfEnded();
+      if (found === undefined) {
+        if (last === undefined) throw new NotFoundError(source.key);
+        return;
+      }
+      const due = performance.now() + (found.remainingMs ?? Infinity);
+      const { data, version } = found;
+      if (last && isAnother(found, last)) return;
+      if (version !== last?.version) yield last = { data, version };
+      const sleepMs = Math.min(due - performance.now(), source.refreshMs);
+      await bell.wait(Math.max(1, Math.min(sleepMs, MAX_TIMER_MS)));
+    }
+  } finally {
+    bell.dispose();
+    await unsubscribe();
+  }
+}
+
+/** Deleted and made anew while we slept: the record we watched has ended. */
+function isAnother(found: VersionedRecord, last: VersionedRecord): boolean {
+  return found.version < last.version ||
+    (found.version === last.version && found.data !== last.data);
+}
+
+/** Wakes one sleeper; a ring before the sleep counts, further rings coalesce. */
+class Bell {
+  #rung = false;
+  #wake?: () => void;
+  readonly #ends: readonly AbortSignal[];
+  readonly #onAbort = () => this.ring();
+
+  /** @param ends Any of them ends the watch with its reason. */
+  constructor(ends: readonly AbortSignal[]) {
+    this.#ends = ends;
+    for (const end of ends) end.addEventListener("abort", this.#onAbort);
+  }
+
+  throwIfEnded(): void {
+    for (const end of this.#ends) end.throwIfAborted();
+  }
+
+  ring(): void {
+    this.#rung = true;
+    this.#wake?.();
+  }
+
+  clear(): void {
+    this.#rung = false;
+  }
+
+  /** Sleeps until the bell rings or the time is over; throws when ended. */
+  async wait(ms: number): Promise<void> {
+    if (!this.#rung) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ms);
+        unref(timer);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      this.#wake = undefined;
+    }
+    this.throwIfEnded();
+  }
+
+  dispose(): void {
+    for (const end of this.#ends) {
+      end.removeEventListener("abort", this.#onAbort);
+    }
+  }
+}
+
+/** A sleeping watch alone does not keep a process alive. */
+function unref(timer: unknown): void {
+  (timer as { unref?: () => void }).unref?.();
+}
