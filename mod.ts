@@ -74,3 +74,51 @@ export { LUA_LIST_TASKS } from "./src/redis/scripts/list_tasks.ts";
 export { LUA_PUT } from "./src/redis/scripts/put.ts";
 export { LUA_PUT_IF_VERSION } from "./src/redis/scripts/put_if_version.ts";
 export { LUA_READ_RECORDS } from "./src/redis/scripts/read_records.ts";
+export {
+  createTaskStore,
+  type CreateTaskStoreOptions,
+} from "./src/task/create_task_store.ts";
+export {
+  AnonymousOwnerError,
+  ConcurrentModificationError,
+  InvalidTransitionError,
+  LeaseHeldError,
+  LeaseLostError,
+  ResourceExhaustedError,
+  TaskCancelledError,
+  TaskCursorError,
+  TaskError,
+  TaskExistsError,
+  TaskExpiredError,
+  TaskLimitError,
+  TaskNotFoundError,
+  TaskNotReadyError,
+  TaskStorageError,
+  TaskTimeoutError,
+} from "./src/task/errors.ts";
+export type { TaskLimits } from "./src/task/limits.ts";
+export type {
+  JsonRpcError,
+  Task,
+  TaskLease,
+  TaskRecord,
+} from "./src/task/record.ts";
+export type { EncryptionOptions, SealKey } from "./src/task/seal.ts";
+export {
+  canTransition,
+  type FinalTaskStatus,
+  isFinalStatus,
+  TASK_STATUSES,
+  type TaskStatus,
+} from "./src/task/status.ts";
+export {
+  type CreateTaskOptions,
+  type LeaseOptions,
+  type ListTasksOptions,
+  type TaskPage,
+  type TaskRef,
+  TaskStore,
+  type TaskStoreOptions,
+  type TaskUpdate,
+} from "./src/task/task_store.ts";
+export type { WaitOptions } from "./src/task/waiting.ts";

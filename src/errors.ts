@@ -201,22 +201,30 @@ export class BackendError extends StorageError {
   readonly outcome: WriteOutcome;
   /** The version that was written, where `outcome` is `"applied"`. */
   readonly version?: number;
+  /** Whether the backend itself has been closed: trying again is no use. */
+  readonly closed: boolean;
 
   /**
    * Made by a backend.
    *
    * @param message What was tried and what happened.
    * @param options `cause`: the engine's own error; `outcome` (default
-   * `"not_applied"`) and `version`: what became of the write.
+   * `"not_applied"`) and `version`: what became of the write; `closed`: the
+   * backend itself was closed.
    */
   constructor(
     message: string,
-    options: ErrorOptions & { outcome?: WriteOutcome; version?: number } = {},
+    options: ErrorOptions & {
+      outcome?: WriteOutcome;
+      version?: number;
+      closed?: boolean;
+    } = {},
   ) {
     super("backend", message, options);
     this.name = "BackendError";
     this.outcome = options.outcome ?? "not_applied";
     if (options.version !== undefined) this.version = options.version;
+    this.closed = options.closed ?? false;
   }
 }
 

@@ -379,5 +379,5 @@ export class MemoryBackend implements StorageBackend {
 }
 
 function closedError(): BackendError {
-  return new BackendError("the memory backend is closed");
+  return new BackendError("the memory backend is closed", { closed: true });
 }

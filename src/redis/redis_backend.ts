@@ -488,7 +488,7 @@ function flag(value: boolean): string {
 }
 
 function closedError(): BackendError {
-  return new BackendError("the Redis backend is closed");
+  return new BackendError("the Redis backend is closed", { closed: true });
 }
 
 function isWrongType(error: unknown): error is BackendError {

@@ -1,0 +1,400 @@
+/**
+ * Every error of the task domain, each with the JSON-RPC code a server answers
+ * with.
+ *
+ * @module
+ */
+
+import type { TaskRecord } from "./record.ts";
+import type { TaskStatus } from "./status.ts";
+
+/** JSON-RPC: the request named something that is not so. */
+const INVALID_PARAMS = -32602;
+/** JSON-RPC: the server could not. */
+const INTERNAL_ERROR = -32603;
+
+/**
+ * The class every error of a `TaskStore` belongs to.
+ *
+ * @example Answer a JSON-RPC request
+ * ```ts
+ * import { createTaskStore, TaskError } from "@mcp-tasks/redis";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using store = await createTaskStore();
+ * try {
+ *   await store.get("no-such-task", "alice");
+ * } catch (error) {
+ *   assertEquals(error instanceof TaskError && error.code, -32602);
+ * }
+ * ```
+ */
+export class TaskError extends Error {
+  /** The JSON-RPC error code. */
+  readonly code: number;
+
+  /**
+   * Made by a `TaskStore`.
+   *
+   * @param code The JSON-RPC error code.
+   * @param message What was tried, on what, and what was expected.
+   * @param options `cause`: the error underneath.
+   */
+  constructor(code: number, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+  }
+}
+
+/** There is no such task for this owner: missing, foreign or expired. */
+export class TaskNotFoundError extends TaskError {
+  /** The task id asked for. */
+  readonly taskId: string;
+
+  /**
+   * Made by a `TaskStore`.
+   *
+   * @param taskId The task id asked for.
+   */
+  constructor(taskId: string) {
+    super(INVALID_PARAMS, `task not found: ${JSON.stringify(taskId)}`);
+    this.name = "TaskNotFoundError";
+    this.taskId = taskId;
+  }
+}
+
+/** The task a caller holds a record of has come to the end of its TTL. */
+export class TaskExpiredError extends TaskError {
+  /** The id of the task. */
+  readonly taskId: string;
+  /** When it ended, RFC 3339. */
+  readonly expiredAt: string;
+
+  /**
+   * Made by a `TaskStore`.
+   *
+   * @param taskId The id of the task.
+   * @param expiredAt When it ended, RFC 3339.
+   */
+  constructor(taskId: string, expiredAt: string) {
+    super(INVALID_PARAMS, `task ${taskId} expired at ${expiredAt}`);
+    this.name = "TaskExpiredError";
+    this.taskId = taskId;
+    this.expiredAt = expiredAt;
+  }
+}
+
+/** A chosen task id is taken by another request. */
+export class TaskExistsError extends TaskError {
+  /** The id that is taken. */
+  readonly taskId: string;
+
+  /**
+   * Made by a `TaskStore`.
+   *
+   * @param taskId The id that is taken.
+   */
+  constructor(taskId: string) {
+    super(
+      INVALID_PARAMS,
+      `task ${taskId} exists already, made by another request`,
+    );
+    this.name = "TaskExistsError";
+    this.taskId = taskId;
+  }
+}
+
+/** The task's state does not allow what was asked; final states allow nothing. */
+export class InvalidTransitionError extends TaskError {
+  /** The id of the task. */
+  readonly taskId: string;
+  /** The state it is in. */
+  readonly from: TaskStatus;
+  /** The state asked for; `from` itself for a write that keeps the state. */
+  readonly to: TaskStatus;
+
+  /**
+   * Made by a `TaskStore`.
+   *
+   * @param taskId The id of the task.
+   * @param from The state it is in.
+   * @param to The state asked for.
+   * @param message Default: names all three.
+   */
+  constructor(
+    taskId: string,
+    from: TaskStatus,
+    to: TaskStatus,
+    message: string = from === to
+      ? `task ${taskId} is ${from}: it cannot be changed so`
+      : `task ${taskId} is ${from}: it cannot become ${to}`,
+  ) {
+    super(INVALID_PARAMS, message);
+    this.name = "InvalidTransitionError";
+    this.taskId = taskId;
+    this.from = from;
+    this.to = to;
+  }
+}
+
+/**
+ * The lease of the worker has run out: the task has failed for everyone, and
+ * what the late worker writes is refused.
+ */
+export class LeaseLostError extends InvalidTransitionError {
+  /** The holder whose lease ran out. */
+  readonly holder: string;
+
+  /**
+   * Made by a `TaskStore`.
+   *
+   * @param taskId The id of the task.
+   * @param to The state asked for.
+   * @param holder The holder whose lease ran out.
+   * @param expiredAt When it ran out, RFC 3339.
+   */
+  constructor(
+    taskId: string,
+    to: TaskStatus,
+    holder: string,
+    expiredAt: string,
+  ) {
+    super(
+      taskId,
+      "failed",
+      to,
+      `the lease of ${
+        JSON.stringify(holder)
+      } on task ${taskId} ran out at ${expiredAt}: the task has failed, and this write is refused`,
+    );
+    this.name = "LeaseLostError";
+    this.holder = holder;
+  }
+}
+
+/** Another worker holds the task. */
+export class LeaseHeldError extends TaskError {
+  /** The id of the task. */
+  readonly taskId: string;
+  /** Who holds it; `undefined` where nobody does, though a lease was to be renewed. */
+  readonly holder: string | undefined;
+
+  /**
+   * Made by a `TaskStore`.
+   *
+   * @param taskId The id of the task.
+   * @param holder Who holds it.
+   */
+  constructor(taskId: string, holder: string | undefined) {
+    super(
+      INTERNAL_ERROR,
+      holder === undefined
+        ? `task ${taskId} has no lease to renew`
+        : `task ${taskId} is held by ${JSON.stringify(holder)}`,
+    );
+    this.name = "LeaseHeldError";
+    this.taskId = taskId;
+    this.holder = holder;
+  }
+}
+
+/** The task was cancelled: why the signal of its worker is aborted. */
+export class TaskCancelledError extends TaskError {
+  /** The id of the task. */
+  readonly taskId: string;
+
+  /**
+   * Made by a `TaskStore`.
+   *
+   * @param taskId The id of the task.
+   * @param statusMessage What was said about it.
+   */
+  constructor(taskId: string, statusMessage?: string) {
+    super(
+      INVALID_PARAMS,
+      `task ${taskId} was cancelled${
+        statusMessage ? `: ${statusMessage}` : ""
+      }`,
+    );
+    this.name = "TaskCancelledError";
+    this.taskId = taskId;
+  }
+}
+
+/** The task is not in a final state yet. */
+export class TaskNotReadyError extends TaskError {
+  /** The id of the task. */
+  readonly taskId: string;
+  /** The state it is in. */
+  readonly status: TaskStatus;
+
+  /**
+   * Made by a `TaskStore`.
+   *
+   * @param taskId The id of the task.
+   * @param status The state it is in.
+   */
+  constructor(taskId: string, status: TaskStatus) {
+    super(INVALID_PARAMS, `task ${taskId} is ${status}: it has no result yet`);
+    this.name = "TaskNotReadyError";
+    this.taskId = taskId;
+    this.status = status;
+  }
+}
+
+/** `waitFor` ran out of time. */
+export class TaskTimeoutError extends TaskError {
+  /** The id of the task. */
+  readonly taskId: string;
+
+  /**
+   * Made by a `TaskStore`.
+   *
+   * @param taskId The id of the task.
+   * @param timeoutMs How long was waited, in milliseconds.
+   * @param status The state it is still in, if that is known.
+   */
+  constructor(taskId: string, timeoutMs: number, status?: TaskStatus) {
+    super(
+      INTERNAL_ERROR,
+      `task ${taskId} is ${
+        status === undefined ? "not read" : `still ${status}`
+      } after ${timeoutMs} ms`,
+    );
+    this.name = "TaskTimeoutError";
+    this.taskId = taskId;
+  }
+}
+
+/** A quota is used up: too many live tasks, or a record too large. */
+export class ResourceExhaustedError extends TaskError {
+  /** What the caller can do about it. */
+  readonly suggestedAction: string;
+
+  /**
+   * Made by a `TaskStore`.
+   *
+   * @param problem What is used up.
+   * @param suggestedAction What the caller can do about it.
+   * @param options `cause`: the error underneath.
+   */
+  constructor(
+    problem: string,
+    suggestedAction: string,
+    options?: ErrorOptions,
+  ) {
+    super(INTERNAL_ERROR, `${problem}: ${suggestedAction}`, options);
+    this.name = "ResourceExhaustedError";
+    this.suggestedAction = suggestedAction;
+  }
+}
+
+/** What was asked exceeds a limit of the store. */
+export class TaskLimitError extends TaskError {
+  /** Which limit, as `TaskLimits` names it. */
+  readonly limit: string;
+  /** The most that is allowed, in the limit's unit. */
+  readonly max: number;
+  /** What was asked, in the limit's unit. */
+  readonly actual: number;
+
+  /**
+   * Made by a `TaskStore`.
+   *
+   * @param limit Which limit, as `TaskLimits` names it.
+   * @param max The most that is allowed.
+   * @param actual What was asked.
+   * @param what What exceeds it.
+   */
+  constructor(limit: string, max: number, actual: number, what: string) {
+    super(
+      INVALID_PARAMS,
+      `${what} is ${actual}, over the limit ${limit} of ${max}`,
+    );
+    this.name = "TaskLimitError";
+    this.limit = limit;
+    this.max = max;
+    this.actual = actual;
+  }
+}
+
+/** An owner that names nobody, where the store does not allow it. */
+export class AnonymousOwnerError extends TaskError {
+  /**
+   * Made by a `TaskStore`.
+   *
+   * @param ownerId The owner refused.
+   */
+  constructor(ownerId: string) {
+    super(
+      INVALID_PARAMS,
+      `owner ${
+        JSON.stringify(ownerId)
+      } is anonymous: authenticate, or set allowAnonymous`,
+    );
+    this.name = "AnonymousOwnerError";
+  }
+}
+
+/** A page cursor that is not one of this list. */
+export class TaskCursorError extends TaskError {
+  /**
+   * Made by a `TaskStore`.
+   *
+   * @param cursor The cursor refused.
+   * @param options `cause`: the storage's own error.
+   */
+  constructor(cursor: string, options?: ErrorOptions) {
+    super(INVALID_PARAMS, `invalid cursor: ${JSON.stringify(cursor)}`, options);
+    this.name = "TaskCursorError";
+  }
+}
+
+/** Others kept writing the task first, time and again. */
+export class ConcurrentModificationError extends TaskError {
+  /** The id of the task. */
+  readonly taskId: string;
+
+  /**
+   * Made by a `TaskStore`.
+   *
+   * @param taskId The id of the task.
+   * @param attempts How often the write was tried.
+   * @param options `cause`: the last conflict.
+   */
+  constructor(taskId: string, attempts: number, options?: ErrorOptions) {
+    super(
+      INTERNAL_ERROR,
+      `task ${taskId} was changed by others at each of ${attempts} attempts to write it`,
+      options,
+    );
+    this.name = "ConcurrentModificationError";
+    this.taskId = taskId;
+  }
+}
+
+/** The storage underneath failed, or holds a damaged record. */
+export class TaskStorageError extends TaskError {
+  /**
+   * Made by a `TaskStore`.
+   *
+   * @param message What the storage said.
+   * @param options `cause`: the `StorageError`.
+   */
+  constructor(message: string, options?: ErrorOptions) {
+    super(INTERNAL_ERROR, message, options);
+    this.name = "TaskStorageError";
+  }
+}
+
+/** The error for a task that is no more: expired, as far as one can know. */
+export function taskGone(
+  taskId: string,
+  last: TaskRecord | undefined,
+  now: number,
+): TaskError {
+  return last?.expiresAt != null && Date.parse(last.expiresAt) <= now
+    ? new TaskExpiredError(taskId, last.expiresAt)
+    : new TaskNotFoundError(taskId);
+}

@@ -1,0 +1,136 @@
+/** The limits of a store, their defaults, and the checks of what is bounded. */
+
+import { requireInteger } from "../checks.ts";
+import { TaskLimitError } from "./errors.ts";
+
+/** What a store allows. Larger requests are refused, never cut down. */
+export interface TaskLimits {
+  /** Live tasks of one owner. Default: 100. */
+  readonly maxTasksPerOwner?: number;
+  /** The TTL of a task that asks for none, in milliseconds. Default: 1 hour. */
+  readonly defaultTtlMs?: number;
+  /** The longest TTL, in milliseconds; `Infinity`: none is too long. Default: 24 hours. */
+  readonly maxTtlMs?: number;
+  /** All variables of a task as JSON, in bytes of UTF-8. Default: 1 MiB. */
+  readonly maxVariablesBytes?: number;
+  /** How deep arrays and objects may nest in a variable. Default: 10. */
+  readonly maxVariableDepth?: number;
+  /** A string or a name in the variables, in bytes of UTF-8. Default: 64 KiB. */
+  readonly maxStringBytes?: number;
+}
+
+/** Every limit, with its default where none was given. */
+export function resolveLimits(limits: TaskLimits): Required<TaskLimits> {
+  const all = {
+    maxTasksPerOwner: 100,
+    defaultTtlMs: 60 * 60 * 1000,
+    maxTtlMs: 24 * 60 * 60 * 1000,
+    maxVariablesBytes: 1024 * 1024,
+    maxVariableDepth: 10,
+    maxStringBytes: 64 * 1024,
+    ...limits,
+  };
+  for (const [name, value] of Object.entries(all)) {
+    if (name === "maxTtlMs" && value === Infinity) continue;
+    requireInteger(`limits.${name}`, value, 1);
+  }
+  if (all.defaultTtlMs > all.maxTtlMs) {
+    throw new RangeError(
+      `limits.defaultTtlMs is ${all.defaultTtlMs}: expected at most maxTtlMs, ${all.maxTtlMs}`,
+    );
+  }
+  return all;
+}
+
+/**
+ * The TTL a task gets, in milliseconds; `null`: it never ends.
+ *
+ * @throws {TaskLimitError} If it is over `maxTtlMs`.
+ */
+export function checkTtl(
+  limits: Required<TaskLimits>,
+  ttlMs: number | null = limits.defaultTtlMs,
+): number | null {
+  if (ttlMs !== null) requireInteger("ttlMs", ttlMs, 1);
+  if ((ttlMs ?? Infinity) > limits.maxTtlMs) {
+    throw new TaskLimitError(
+      "maxTtlMs",
+      limits.maxTtlMs,
+      ttlMs ?? Infinity,
+      "the TTL",
+    );
+  }
+  return ttlMs;
+}
+
+/**
+ * Merges new values into the variables of a task; null deletes a name.
+ *
+ * @throws {TaskLimitError} If what results is over a limit.
+ */
+export function mergeVariables(
+  limits: Required<TaskLimits>,
+  variables: Readonly<Record<string, unknown>>,
+  changes: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  for (const [name, value] of Object.entries(changes)) {
+    checkString(limits, name);
+    checkValue(limits, name, value, 0);
+  }
+  // Entries, not assignment: a variable may be named "__proto__".
+  const kept = Object.entries(variables)
+    .filter(([name]) => !Object.hasOwn(changes, name));
+  const added = Object.entries(changes)
+    .filter(([, value]) => value !== null && value !== undefined);
+  const merged = Object.fromEntries([...kept, ...added]);
+  const bytes = utf8Bytes(JSON.stringify(merged));
+  if (bytes > limits.maxVariablesBytes) {
+    throw new TaskLimitError(
+      "maxVariablesBytes",
+      limits.maxVariablesBytes,
+      bytes,
+      "the size of the variables in bytes",
+    );
+  }
+  return merged;
+}
+
+function checkValue(
+  limits: Required<TaskLimits>,
+  name: string,
+  value: unknown,
+  depth: number,
+): void {
+  if (depth > limits.maxVariableDepth) {
+    throw new TaskLimitError(
+      "maxVariableDepth",
+      limits.maxVariableDepth,
+      depth,
+      `the depth of variable ${JSON.stringify(name)}`,
+    );
+  }
+  if (typeof value === "string") return checkString(limits, value);
+  if (typeof value !== "object" || value === null) return;
+  for (const [key, inner] of Object.entries(value)) {
+    if (!Array.isArray(value)) checkString(limits, key);
+    checkValue(limits, name, inner, depth + 1);
+  }
+}
+
+function checkString(limits: Required<TaskLimits>, text: string): void {
+  const { maxStringBytes } = limits;
+  if (text.length * 3 <= maxStringBytes) return;
+  const bytes = utf8Bytes(text);
+  if (bytes > maxStringBytes) {
+    throw new TaskLimitError(
+      "maxStringBytes",
+      maxStringBytes,
+      bytes,
+      "the length of a string in the variables in bytes",
+    );
+  }
+}
+
+function utf8Bytes(text: string): number {
+  return new TextEncoder().encode(text).length;
+}
