@@ -33,8 +33,10 @@ import {
   VersionConflictError,
 } from "./errors.ts";
 import { type KeyParts, splitKey, splitPrefix } from "./keys.ts";
+import { MemoryMessageQueue } from "./memory_message_queue.ts";
+import type { MessageQueue } from "./message_queue.ts";
 import { SortedIndex } from "./sorted_index.ts";
-import { watchRecord } from "./watch.ts";
+import { type Ring, watchRecord } from "./watch.ts";
 
 /** Options of a {@linkcode MemoryBackend}. */
 export interface MemoryBackendOptions {
@@ -135,8 +137,9 @@ class Owner {
  * ```
  */
 export class MemoryBackend implements StorageBackend {
+  readonly #queues: MemoryMessageQueue;
   readonly #owners = new Map<string, Owner>();
-  readonly #watchers = new Map<string, Set<() => void>>();
+  readonly #watchers = new Map<string, Set<Ring>>();
   readonly #closed = new AbortController();
   readonly #maxRecordBytes: number;
   readonly #clock: () => number;
@@ -158,6 +161,17 @@ export class MemoryBackend implements StorageBackend {
     requireInteger("maxRecordBytes", maxRecordBytes, 1);
     this.#maxRecordBytes = maxRecordBytes;
     this.#clock = clock;
+    this.#queues = new MemoryMessageQueue({
+      maxRecordBytes,
+      clock,
+      requireOpen: () => this.#closed.signal.throwIfAborted(),
+      recordEnd: (key) => this.#live(splitKey(key))?.expiresAt,
+    });
+  }
+
+  /** Queues of messages beside the records. */
+  get queues(): MessageQueue {
+    return this.#queues;
   }
 
   get(key: string): Promise<VersionedRecord> {
@@ -195,7 +209,7 @@ export class MemoryBackend implements StorageBackend {
     return this.#answer(() => {
       const { owner, task } = splitKey(key);
       const was = this.#owner(owner).delete(task);
-      if (was) this.#ring(key);
+      if (was) this.#ring(key, true);
       this.#forget(owner);
       return was;
     });
@@ -285,6 +299,7 @@ export class MemoryBackend implements StorageBackend {
   close(): Promise<void> {
     this.#closed.abort(closedError());
     this.#owners.clear();
+    this.#queues.clear();
     return Promise.resolve();
   }
 
@@ -313,7 +328,7 @@ export class MemoryBackend implements StorageBackend {
 
   #write({ key, owner, task, data, meta }: Write): number {
     const version = this.#owner(owner).write(task, data, meta, this.#clock());
-    this.#ring(key);
+    this.#ring(key, this.#live({ owner, task }) === undefined);
     this.#forget(owner);
     this.#sweepSome();
     return version;
@@ -361,7 +376,7 @@ export class MemoryBackend implements StorageBackend {
     }
   }
 
-  #subscribe(key: string, ring: () => void): () => Promise<void> {
+  #subscribe(key: string, ring: Ring): () => Promise<void> {
     const bells = this.#watchers.get(key) ?? new Set();
     this.#watchers.set(key, bells.add(ring));
     return () => {
@@ -373,8 +388,8 @@ export class MemoryBackend implements StorageBackend {
     };
   }
 
-  #ring(key: string): void {
-    for (const ring of this.#watchers.get(key) ?? []) ring();
+  #ring(key: string, deleted: boolean): void {
+    for (const ring of this.#watchers.get(key) ?? []) ring(deleted);
   }
 }
 

@@ -12,6 +12,9 @@ export interface WatchedRecord extends VersionedRecord {
   readonly remainingMs?: number;
 }
 
+/** Tells of a change: `true` where the record was deleted. */
+export type Ring = (deleted: boolean) => void;
+
 /** What the loop needs of a backend. */
 export interface WatchSource {
   readonly key: string;
@@ -21,8 +24,11 @@ export interface WatchSource {
   readonly closed: readonly AbortSignal[];
   /** Reads the live record, if there is one. */
   read(): Promise<WatchedRecord | undefined>;
-  /** Rings at every change from now on; resolves to how to stop it. */
-  subscribe(ring: () => void): Promise<() => Promise<void>>;
+  /**
+   * Rings at every change from now on, and says if it was the end of the
+   * record; resolves to how to stop it.
+   */
+  subscribe(ring: Ring): Promise<() => Promise<void>>;
 }
 
 /** Timers hold 32 bits of milliseconds. */
@@ -36,7 +42,7 @@ export async function* watchRecord(
   const bell = new Bell([...source.closed, ...(signal ? [signal] : [])]);
   bell.throwIfEnded();
   // Subscribed before the first read: a change between the two rings the bell.
-  const unsubscribe = await source.subscribe(() => bell.ring());
+  const unsubscribe = await source.subscribe((deleted) => bell.ring(deleted));
   try {
     let last: VersionedRecord | undefined;
     while (true) {
@@ -49,7 +55,9 @@ export async function* watchRecord(
       }
       const due = performance.now() + (found.remainingMs ?? Infinity);
       const { data, version } = found;
-      if (last && isAnother(found, last)) return;
+      // What was deleted before the first read was not the record watched.
+      if (last === undefined) bell.deleted = false;
+      else if (bell.deleted || isAnother(found, last)) return;
       if (version !== last?.version) yield last = { data, version };
       const sleepMs = Math.min(due - performance.now(), source.refreshMs);
       await bell.wait(Math.max(1, Math.min(sleepMs, MAX_TIMER_MS)));
@@ -60,7 +68,7 @@ export async function* watchRecord(
   }
 }
 
-/** Deleted and made anew while we slept: the record we watched has ended. */
+/** Made anew while we slept, though no event told us of its deletion. */
 function isAnother(found: VersionedRecord, last: VersionedRecord): boolean {
   return found.version < last.version ||
     (found.version === last.version && found.data !== last.data);
@@ -68,10 +76,12 @@ function isAnother(found: VersionedRecord, last: VersionedRecord): boolean {
 
 /** Wakes one sleeper; a ring before the sleep counts, further rings coalesce. */
 class Bell {
+  /** Whether a deletion was among the changes. */
+  deleted = false;
   #rung = false;
   #wake?: () => void;
   readonly #ends: readonly AbortSignal[];
-  readonly #onAbort = () => this.ring();
+  readonly #onAbort = () => this.ring(false);
 
   /** @param ends Any of them ends the watch with its reason. */
   constructor(ends: readonly AbortSignal[]) {
@@ -83,7 +93,8 @@ class Bell {
     for (const end of this.#ends) end.throwIfAborted();
   }
 
-  ring(): void {
+  ring(deleted: boolean): void {
+    this.deleted ||= deleted;
     this.#rung = true;
     this.#wake?.();
   }

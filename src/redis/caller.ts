@@ -25,6 +25,27 @@ export interface DurabilityOptions {
   readonly timeoutMs: number;
 }
 
+/** The policy of a {@linkcode Caller}, checked. */
+export interface CallPolicy {
+  readonly attempts: number;
+  readonly timeoutMs: number;
+  readonly durability: DurabilityOptions | undefined;
+}
+
+/** Checks how long operations may try and what makes them durable. */
+export function checkPolicy(
+  { attempts = 8, timeoutMs = 10_000 }: RetryOptions = {},
+  durability?: DurabilityOptions,
+): CallPolicy {
+  requireInteger("retry.attempts", attempts, 1);
+  requireInteger("retry.timeoutMs", timeoutMs, 1, 2 ** 31 - 1);
+  if (durability) {
+    requireInteger("durability.replicas", durability.replicas, 1);
+    requireInteger("durability.timeoutMs", durability.timeoutMs, 1);
+  }
+  return { attempts, timeoutMs, durability };
+}
+
 /** One operation. */
 export interface Call {
   /** For messages: the operation and its key. */
@@ -47,26 +68,16 @@ export class Caller {
   readonly #attempts: number;
   /** The most time of one operation, in milliseconds. */
   readonly timeoutMs: number;
-  readonly #durability?: DurabilityOptions;
+  readonly #durability: DurabilityOptions | undefined;
 
-  constructor(
-    client: RedisClientLike,
-    { attempts = 8, timeoutMs = 10_000 }: RetryOptions = {},
-    durability?: DurabilityOptions,
-  ) {
-    requireInteger("retry.attempts", attempts, 1);
-    requireInteger("retry.timeoutMs", timeoutMs, 1, 2 ** 31 - 1);
-    if (durability) {
-      requireInteger("durability.replicas", durability.replicas, 1);
-      requireInteger("durability.timeoutMs", durability.timeoutMs, 1);
-      if (client.multi === undefined) {
-        throw new TypeError("durability needs a client with multi()");
-      }
+  constructor(client: RedisClientLike, policy: CallPolicy) {
+    if (policy.durability && client.multi === undefined) {
+      throw new TypeError("durability needs a client with multi()");
     }
     this.#client = client;
-    this.#attempts = attempts;
-    this.timeoutMs = timeoutMs;
-    this.#durability = durability;
+    this.#attempts = policy.attempts;
+    this.timeoutMs = policy.timeoutMs;
+    this.#durability = policy.durability;
   }
 
   /**

@@ -8,6 +8,7 @@
 
 import { createClient, type RedisClientOptions } from "redis";
 import { BackendError } from "../errors.ts";
+import { within } from "./within.ts";
 
 /** What a script is run with. */
 export interface ScriptInput {
@@ -136,7 +137,9 @@ export async function connectClient(
   // listener the event would end the process.
   client.on("error", () => {});
   try {
-    await client.connect();
+    // A server that accepts and stays silent would be waited for for ever.
+    const { connectTimeout = 5000 } = options.socket ?? {};
+    await within(client.connect(), connectTimeout);
   } catch (cause) {
     if (client.isOpen) client.destroy();
     throw new BackendError(

@@ -6,6 +6,7 @@
 
 import { BackendError } from "../errors.ts";
 import type { RedisClientLike } from "./client.ts";
+import type { Ring } from "../watch.ts";
 import { within } from "./within.ts";
 
 type Listener = (message: string) => void;
@@ -28,7 +29,7 @@ interface DuplicateClient extends Subscriber {
 export class EventHub {
   readonly #client: RedisClientLike;
   readonly #timeoutMs: number;
-  readonly #listeners = new Set<() => void>();
+  readonly #reconnects = new Set<() => void>();
   #subscriber?: Promise<Subscriber>;
   #opened?: DuplicateClient;
   #closed = false;
@@ -41,25 +42,27 @@ export class EventHub {
 
   /**
    * Rings at every event of a channel from now on, and after every loss of
-   * the connection, since events may have been missed meanwhile.
+   * the connection, since events may have been missed meanwhile. The message
+   * is the new version; "0" tells of a deletion.
    *
    * @returns How to end it.
    */
   async subscribe(
     channel: string,
-    ring: () => void,
+    ring: Ring,
   ): Promise<() => Promise<void>> {
-    const listener = () => ring();
+    const listener = (message: string) => ring(message === "0");
+    const onReconnect = () => ring(false);
     const subscriber = await this.#connect();
-    this.#listeners.add(listener);
+    this.#reconnects.add(onReconnect);
     try {
       await this.#within(subscriber.sSubscribe(channel, listener));
     } catch (cause) {
-      this.#listeners.delete(listener);
+      this.#reconnects.delete(onReconnect);
       throw failed(`subscribe to ${channel}`, cause);
     }
     return async () => {
-      this.#listeners.delete(listener);
+      this.#reconnects.delete(onReconnect);
       if (this.#closed) return;
       // A connection that is gone has no subscription left to end.
       await this.#within(subscriber.sUnsubscribe(channel, listener))
@@ -75,6 +78,11 @@ export class EventHub {
 
   /** One attempt serves all who wait for it; a failed one is not kept. */
   #connect(): Promise<Subscriber> {
+    // Its own reconnecting has given up: the next watch begins anew.
+    if (this.#opened?.isOpen === false) {
+      this.#opened = undefined;
+      this.#subscriber = undefined;
+    }
     this.#subscriber ??= this.#open().catch((cause) => {
       this.#subscriber = undefined;
       throw failed("open the connection for events", cause);
@@ -110,7 +118,7 @@ export class EventHub {
       throw error;
     }
     opened.on("ready", () => {
-      for (const listener of this.#listeners) listener();
+      for (const onReconnect of this.#reconnects) onReconnect();
     });
     this.#opened = opened;
     return opened;

@@ -62,6 +62,11 @@ export class KeySchema {
     return `${this.#key("events", owner)}:${task}`;
   }
 
+  /** List: the messages that wait beside a record. */
+  queue(owner: string, task: string): string {
+    return `${this.#key("queue", owner)}:${task}`;
+  }
+
   #key(kind: string, owner: string): string {
     return `${this.prefix}:${kind}:${this.#open}${owner}${this.#close}`;
   }

@@ -21,33 +21,27 @@ import {
   checkMeta,
   checkPage,
   checkVersion,
-  DEFAULT_MAX_RECORD_BYTES,
-  requireInteger,
 } from "../checks.ts";
 import { encodeCursor } from "../cursor.ts";
 import {
-  BackendError,
   CapacityExceededError,
-  InvalidDataError,
   NotFoundError,
   VersionConflictError,
 } from "../errors.ts";
 import { type KeyParts, splitKey, splitPrefix } from "../keys.ts";
+import type { MessageQueue } from "../message_queue.ts";
 import { type WatchedRecord, watchRecord } from "../watch.ts";
-import {
-  type Call,
-  Caller,
-  type DurabilityOptions,
-  type RetryOptions,
-} from "./caller.ts";
+import { explain, requireSound } from "./answers.ts";
+import type { Call } from "./caller.ts";
 import {
   connectClient,
-  type OwnedClient,
   type RedisClientLike,
   type RedisConnectOptions,
 } from "./client.ts";
-import { EventHub } from "./events.ts";
-import { KeySchema, type KeySchemaName } from "./key_schema.ts";
+import { closedError, Connection } from "./connection.ts";
+import type { KeySchema } from "./key_schema.ts";
+import { type RedisBackendOptions, resolveOptions } from "./options.ts";
+import { RedisMessageQueue } from "./redis_message_queue.ts";
 import { LUA_CREATE } from "./scripts/create.ts";
 import { LUA_DELETE } from "./scripts/delete.ts";
 import { REPLY } from "./scripts/fragments.ts";
@@ -57,31 +51,6 @@ import { LUA_LIST_TASKS } from "./scripts/list_tasks.ts";
 import { LUA_PUT } from "./scripts/put.ts";
 import { LUA_PUT_IF_VERSION } from "./scripts/put_if_version.ts";
 import { LUA_READ_RECORDS } from "./scripts/read_records.ts";
-
-/** Options of a {@linkcode RedisBackend}. */
-export interface RedisBackendOptions {
-  /**
-   * What every key begins with, without braces. Default: `"mcp"`, or `"pmcp"`
-   * under that schema.
-   */
-  readonly prefix?: string;
-  /**
-   * The layout of the keys. Default: `"mcp"`. `"pmcp"` is that of the Rust
-   * crate pmcp-tasks, so that both can share one Redis; not for a Cluster.
-   */
-  readonly schema?: KeySchemaName;
-  /** The largest record, in bytes of UTF-8. Default: 8 MiB. */
-  readonly maxRecordBytes?: number;
-  /** How long an operation may try when the connection is lost. */
-  readonly retry?: RetryOptions;
-  /** How many replicas must have a write. Default: none are waited for. */
-  readonly durability?: DurabilityOptions;
-  /**
-   * The longest a watch sleeps before it reads again without an event, in
-   * milliseconds: the bound on a lost event. Default: 30,000.
-   */
-  readonly watchRefreshMs?: number;
-}
 
 /** One `read_records` call reads at most so many: it must not block long. */
 const READ_CHUNK = 1000;
@@ -110,18 +79,18 @@ const READ_CHUNK = 1000;
  * ```
  */
 export class RedisBackend implements StorageBackend {
+  /** Queues of messages beside the records, on the same connection. */
+  readonly queues: MessageQueue;
   readonly #client: RedisClientLike;
   readonly #options: RedisBackendOptions;
   readonly #schema: KeySchema;
   readonly #maxRecordBytes: number;
   readonly #watchRefreshMs: number;
   readonly #closed = new AbortController();
-  // Shared with the backends that `withPrefix` makes:
-  #caller: Caller;
-  #events: EventHub;
-  #disconnected = new AbortController();
-  /** What `close` closes; a borrowed client and a shared one are not ours. */
-  #release: () => Promise<void> = () => this.#disconnect();
+  /** Shared with the backends that `withPrefix` makes. */
+  #connection: Connection;
+  /** Whether closing this backend ends the connection. */
+  #closesConnection = true;
 
   /**
    * Borrows a connected client; closing the backend leaves it open.
@@ -131,23 +100,18 @@ export class RedisBackend implements StorageBackend {
    * @throws {RangeError} If an option is out of its range.
    */
   constructor(client: RedisClientLike, options: RedisBackendOptions = {}) {
-    const {
-      schema = "mcp",
-      prefix = schema,
-      maxRecordBytes = DEFAULT_MAX_RECORD_BYTES,
-      watchRefreshMs = 30_000,
-      retry,
-      durability,
-    } = options;
-    requireInteger("maxRecordBytes", maxRecordBytes, 1);
-    requireInteger("watchRefreshMs", watchRefreshMs, 1, 2 ** 31 - 1);
+    const resolved = resolveOptions(options);
     this.#client = client;
     this.#options = options;
-    this.#schema = new KeySchema(schema, prefix);
-    this.#maxRecordBytes = maxRecordBytes;
-    this.#watchRefreshMs = watchRefreshMs;
-    this.#caller = new Caller(client, retry, durability);
-    this.#events = new EventHub(client, this.#caller.timeoutMs);
+    this.#schema = resolved.schema;
+    this.#maxRecordBytes = resolved.maxRecordBytes;
+    this.#watchRefreshMs = resolved.watchRefreshMs;
+    this.#connection = new Connection(client, resolved.policy, undefined);
+    this.queues = new RedisMessageQueue({
+      schema: this.#schema,
+      maxRecordBytes: this.#maxRecordBytes,
+      run: (call, key) => this.#run(call, key),
+    });
   }
 
   /**
@@ -157,24 +121,18 @@ export class RedisBackend implements StorageBackend {
    * `createClient`. Default: `redis://127.0.0.1:6379`.
    * @param options Key layout, limits and failure policy.
    * @throws {TypeError} If the URL is not one.
+   * @throws {RangeError} If an option is out of its range.
    * @throws {BackendError} At once, if Redis cannot be reached or refuses us.
    */
   static async connect(
     target: RedisConnectOptions = "redis://127.0.0.1:6379",
     options: RedisBackendOptions = {},
   ): Promise<RedisBackend> {
+    const { policy } = resolveOptions(options);
     const client = await connectClient(target);
-    try {
-      const backend = new RedisBackend(client, options);
-      backend.#release = async () => {
-        await backend.#disconnect();
-        await closeClient(client);
-      };
-      return backend;
-    } catch (error) {
-      await closeClient(client);
-      throw error;
-    }
+    const backend = new RedisBackend(client, options);
+    backend.#connection = new Connection(client, policy, client);
+    return backend;
   }
 
   /** What every key of this backend begins with. */
@@ -191,10 +149,8 @@ export class RedisBackend implements StorageBackend {
    */
   withPrefix(prefix: string): RedisBackend {
     const other = new RedisBackend(this.#client, { ...this.#options, prefix });
-    other.#caller = this.#caller;
-    other.#events = this.#events;
-    other.#disconnected = this.#disconnected;
-    other.#release = () => Promise.resolve();
+    other.#connection = this.#connection;
+    other.#closesConnection = false;
     return other;
   }
 
@@ -344,16 +300,16 @@ export class RedisBackend implements StorageBackend {
     return watchRecord({
       key,
       refreshMs: this.#watchRefreshMs,
-      closed: [this.#closed.signal, this.#disconnected.signal],
+      closed: [this.#closed.signal, this.#connection.ended],
       read: () => this.#read(key, parts),
-      subscribe: (ring) => this.#events.subscribe(channel, ring),
+      subscribe: (ring) => this.#connection.events.subscribe(channel, ring),
     }, options);
   }
 
   async close(): Promise<void> {
     if (this.#closed.signal.aborted) return;
     this.#closed.abort(closedError());
-    await this.#release();
+    if (this.#closesConnection) await this.#connection.close();
   }
 
   /** Closes the backend: `await using` calls it. */
@@ -361,31 +317,18 @@ export class RedisBackend implements StorageBackend {
     await this.close();
   }
 
-  #disconnect(): Promise<void> {
-    this.#disconnected.abort(closedError());
-    this.#events.close();
-    return Promise.resolve();
-  }
-
   #requireOpen(): void {
     this.#closed.signal.throwIfAborted();
-    this.#disconnected.signal.throwIfAborted();
+    this.#connection.ended.throwIfAborted();
   }
 
   /** Runs a script; an answer about a key of another type names the key. */
   async #run<T>(call: Call, key: string): Promise<T> {
     this.#requireOpen();
     try {
-      return await this.#caller.run(call) as T;
+      return await this.#connection.caller.run(call) as T;
     } catch (error) {
-      if (isWrongType(error)) {
-        throw new InvalidDataError(
-          key,
-          "one of its Redis keys holds another type than this library writes",
-          { cause: error.cause },
-        );
-      }
-      throw error;
+      throw explain(key, error);
     }
   }
 
@@ -477,33 +420,6 @@ export class RedisBackend implements StorageBackend {
   }
 }
 
-/** Closes politely; a client that waits for its server would wait for ever. */
-async function closeClient(client: OwnedClient): Promise<void> {
-  if (client.isReady) await client.close();
-  else if (client.isOpen) client.destroy();
-}
-
 function flag(value: boolean): string {
   return value ? "1" : "0";
-}
-
-function closedError(): BackendError {
-  return new BackendError("the Redis backend is closed", { closed: true });
-}
-
-function isWrongType(error: unknown): error is BackendError {
-  return error instanceof BackendError && error.cause instanceof Error &&
-    error.cause.message.startsWith("WRONGTYPE");
-}
-
-/** Turns the codes for a damaged record into the error that names it. */
-function requireSound(key: string, code: number): void {
-  const problem = {
-    [REPLY.badVersion]: "its version is missing or not an integer from 1",
-    [REPLY.badData]: "its data is missing",
-    [REPLY.badExpiry]: "its expires_at is not epoch seconds",
-  }[code];
-  if (problem !== undefined) {
-    throw new InvalidDataError(key, `the record is damaged: ${problem}`);
-  }
 }

@@ -1,5 +1,6 @@
 import { defineScript, type LuaScript } from "../script.ts";
 import {
+  CARRY_OUT,
   EXPIRED_MEMBERS,
   NOW,
   READ_RECORD,
@@ -27,6 +28,7 @@ export const LUA_CREATE: LuaScript = defineScript(
   [...WRITE_ARGS, "number:max_records", "retry"],
   NOW,
   READ_RECORD,
+  CARRY_OUT,
   REFRESH_INDEX_EXPIRY,
   EXPIRED_MEMBERS,
   WRITE_RECORD,

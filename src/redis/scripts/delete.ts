@@ -1,5 +1,6 @@
 import { defineScript, type LuaScript } from "../script.ts";
 import {
+  CARRY_OUT,
   NOW,
   READ_RECORD,
   RECORD_KEYS,
@@ -17,14 +18,19 @@ export const LUA_DELETE: LuaScript = defineScript(
   ["task", "channel", "indexes_expire"],
   NOW,
   READ_RECORD,
+  CARRY_OUT,
   REFRESH_INDEX_EXPIRY,
   `
 local code, version = read_record(record)
 local was_there = code < 0 or version
-if was_there then redis.call('SPUBLISH', channel, '0') end
-local left = redis.call('ZREM', created_index, task) + redis.call('ZREM', expiry_index, task)
-redis.call('DEL', record)
-if left > 0 then refresh_index_expiry() end
+local commands = {
+  {'ZREM', created_index, task},
+  {'ZREM', expiry_index, task},
+  {'DEL', record},
+}
+if was_there then table.insert(commands, 1, {'SPUBLISH', channel, '0'}) end
+carry_out(commands, true)
+refresh_index_expiry()
 return was_there and 1 or 0
 `,
 );

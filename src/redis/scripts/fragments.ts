@@ -49,6 +49,32 @@ end
 `;
 
 /**
+ * Adds `carry_out(commands, moves)`: runs commands only if the user may run
+ * all of them, and those of `refresh_index_expiry` where `moves` says that it
+ * follows. The command that is forbidden is called first: it raises the
+ * server's own error before anything has been written.
+ * Needs `created_index`.
+ */
+export const CARRY_OUT = `
+local function carry_out(commands, moves)
+  -- An event and one write cannot be stopped half-way: most updates are that.
+  if redis.acl_check_cmd and (moves or #commands > 2) then
+    local needed = {unpack(commands)}
+    if moves then
+      needed[#needed + 1] = {'ZCARD', created_index}
+      needed[#needed + 1] = {'ZRANGE', created_index, '-1', '-1', 'WITHSCORES'}
+      needed[#needed + 1] = {'PERSIST', created_index}
+      needed[#needed + 1] = {'PEXPIREAT', created_index, '0'}
+    end
+    for _, command in ipairs(needed) do
+      if not redis.acl_check_cmd(unpack(command)) then redis.call(unpack(command)) end
+    end
+  end
+  for _, command in ipairs(commands) do redis.call(unpack(command)) end
+end
+`;
+
+/**
  * Adds `refresh_index_expiry()`: the indexes live as long as their
  * longest-lived task, and for ever while one of their tasks does.
  * Needs `created_index`, `expiry_index`, `indexes_expire`.
@@ -94,52 +120,55 @@ end
  * live one of that version (nil: there is none), moves its index entries only
  * where they change, publishes the new version and returns it as a number.
  * Needs `record`, `task`, `data`, `expires_ms`, `created_ms`, `channel`,
- * `now_ms`, `refresh_index_expiry` and its locals.
+ * `now_ms`, `carry_out`, `refresh_index_expiry` and their locals.
  */
 export const WRITE_RECORD = `
+local function as_text(number)
+  return string.format('%.0f', number)
+end
 local function write_record(version, has_expiry)
   local old_created = tonumber(redis.call('ZSCORE', created_index, task))
   local old_expires = tonumber(redis.call('ZSCORE', expiry_index, task))
   local next_version = (tonumber(version) or 0) + 1
-  -- Published first: who may not publish is stopped before anything is
-  -- written. Nobody reads the record before this script has ended.
-  local gone = expires_ms and expires_ms <= now_ms
-  redis.call('SPUBLISH', channel, gone and '0' or string.format('%.0f', next_version))
-  if gone then
-    redis.call('ZREM', created_index, task)
-    redis.call('ZREM', expiry_index, task)
-    redis.call('DEL', record)
+  if expires_ms and expires_ms <= now_ms then
+    carry_out({
+      {'SPUBLISH', channel, '0'},
+      {'ZREM', created_index, task},
+      {'ZREM', expiry_index, task},
+      {'DEL', record},
+    }, true)
     refresh_index_expiry()
     return next_version
   end
+  -- Nobody reads the record before this script has ended: the event may go
+  -- out before the write.
+  local commands = {{'SPUBLISH', channel, as_text(next_version)}}
+  local function add(...) commands[#commands + 1] = {...} end
   local created = created_ms or (version and old_created) or now_ms
-  local changed = false
-  if old_created ~= created then
-    redis.call('ZADD', created_index, string.format('%.0f', created), task)
-    changed = true
-  end
-  if expires_ms ~= old_expires then
+  local moves = old_created ~= created or old_expires ~= expires_ms
+  if old_created ~= created then add('ZADD', created_index, as_text(created), task) end
+  if old_expires ~= expires_ms then
     if expires_ms then
-      redis.call('ZADD', expiry_index, string.format('%.0f', expires_ms), task)
+      add('ZADD', expiry_index, as_text(expires_ms), task)
     else
-      redis.call('ZREM', expiry_index, task)
+      add('ZREM', expiry_index, task)
     end
-    changed = true
   end
   -- A hash whose expires_at has passed may still be there; nothing of it stays.
-  if not version then redis.call('DEL', record) end
-  redis.call('HSET', record, 'data', data)
-  redis.call('HINCRBY', record, 'version', 1)
+  if not version then add('DEL', record) end
+  -- Version and data in one command: never one without the other.
+  add('HSET', record, 'version', as_text(next_version), 'data', data)
   if expires_ms then
-    if changed or not has_expiry then
-      redis.call('HSET', record, 'expires_at', string.format('%.0f', math.ceil(expires_ms / 1000)))
-      redis.call('PEXPIREAT', record, string.format('%.0f', expires_ms))
+    if moves or not has_expiry then
+      add('HSET', record, 'expires_at', as_text(math.ceil(expires_ms / 1000)))
+      add('PEXPIREAT', record, as_text(expires_ms))
     end
   elseif has_expiry then
-    redis.call('HDEL', record, 'expires_at')
-    redis.call('PERSIST', record)
+    add('HDEL', record, 'expires_at')
+    add('PERSIST', record)
   end
-  if changed then refresh_index_expiry() end
+  carry_out(commands, moves)
+  if moves then refresh_index_expiry() end
   return next_version
 end
 `;

@@ -1,5 +1,6 @@
 import { defineScript, type LuaScript } from "../script.ts";
 import {
+  CARRY_OUT,
   NOW,
   READ_RECORD,
   RECORD_KEYS,
@@ -20,6 +21,7 @@ export const LUA_PUT: LuaScript = defineScript(
   WRITE_ARGS,
   NOW,
   READ_RECORD,
+  CARRY_OUT,
   REFRESH_INDEX_EXPIRY,
   WRITE_RECORD,
   `

@@ -1,5 +1,6 @@
 import { defineScript, type LuaScript } from "../script.ts";
 import {
+  CARRY_OUT,
   NOW,
   READ_RECORD,
   RECORD_KEYS,
@@ -26,6 +27,7 @@ export const LUA_PUT_IF_VERSION: LuaScript = defineScript(
   [...WRITE_ARGS, "expected", "retry"],
   NOW,
   READ_RECORD,
+  CARRY_OUT,
   REFRESH_INDEX_EXPIRY,
   WRITE_RECORD,
   `

@@ -1,0 +1,64 @@
+/** The options of a `RedisBackend`, and their check before anything is sent. */
+
+import { DEFAULT_MAX_RECORD_BYTES, requireInteger } from "../checks.ts";
+import {
+  type CallPolicy,
+  checkPolicy,
+  type DurabilityOptions,
+  type RetryOptions,
+} from "./caller.ts";
+import { KeySchema, type KeySchemaName } from "./key_schema.ts";
+
+/** Options of a {@linkcode RedisBackend}. */
+export interface RedisBackendOptions {
+  /**
+   * What every key begins with, without braces. Default: `"mcp"`, or `"pmcp"`
+   * under that schema.
+   */
+  readonly prefix?: string | undefined;
+  /**
+   * The layout of the keys. Default: `"mcp"`. `"pmcp"` is that of the Rust
+   * crate pmcp-tasks, so that both can share one Redis; not for a Cluster.
+   */
+  readonly schema?: KeySchemaName | undefined;
+  /** The largest record, in bytes of UTF-8. Default: 8 MiB. */
+  readonly maxRecordBytes?: number | undefined;
+  /** How long an operation may try when the connection is lost. */
+  readonly retry?: RetryOptions | undefined;
+  /** How many replicas must have a write. Default: none are waited for. */
+  readonly durability?: DurabilityOptions | undefined;
+  /**
+   * The longest a watch sleeps before it reads again without an event, in
+   * milliseconds: the bound on a lost event. Default: 30,000.
+   */
+  readonly watchRefreshMs?: number | undefined;
+}
+
+/** The options, checked, with their defaults. */
+export interface ResolvedOptions {
+  readonly schema: KeySchema;
+  readonly maxRecordBytes: number;
+  readonly watchRefreshMs: number;
+  readonly policy: CallPolicy;
+}
+
+/** Checks the options. */
+export function resolveOptions(
+  {
+    schema = "mcp",
+    prefix = schema,
+    maxRecordBytes = DEFAULT_MAX_RECORD_BYTES,
+    watchRefreshMs = 30_000,
+    retry,
+    durability,
+  }: RedisBackendOptions,
+): ResolvedOptions {
+  requireInteger("maxRecordBytes", maxRecordBytes, 1);
+  requireInteger("watchRefreshMs", watchRefreshMs, 1, 2 ** 31 - 1);
+  return {
+    schema: new KeySchema(schema, prefix),
+    maxRecordBytes,
+    watchRefreshMs,
+    policy: checkPolicy(retry, durability),
+  };
+}

@@ -1,0 +1,32 @@
+/**
+ * Which tests may run here. The permission system is asked first, and in its
+ * sync form, which never prompts: plain `deno test` ignores what needs Redis.
+ *
+ * @module
+ */
+
+/** Whether the tests that need Redis run: `REDIS_TESTS` is set and readable. */
+export const redisEnabled: boolean = (readEnv("REDIS_TESTS") ?? "") !== "";
+
+/** The Redis under test. */
+export const redisUrl: string = redisEnabled
+  ? readEnv("REDIS_URL") || "redis://127.0.0.1:6379"
+  : "";
+
+/**
+ * Whether the tests that start a `redis-server` of their own run too: they
+ * need to run it, and a folder to read and write.
+ */
+export const ownServerEnabled: boolean = redisEnabled &&
+  (granted({ name: "run", command: "redis-server" })) &&
+  granted({ name: "read" }) && granted({ name: "write" });
+
+function readEnv(variable: string): string | undefined {
+  return granted({ name: "env", variable })
+    ? Deno.env.get(variable)
+    : undefined;
+}
+
+function granted(permission: Deno.PermissionDescriptor): boolean {
+  return Deno.permissions.querySync(permission).state === "granted";
+}

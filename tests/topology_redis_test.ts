@@ -1,0 +1,249 @@
+/**
+ * Every kind of node-redis client and of Redis deployment: RESP2, a Cluster of three, a Sentinel with a failover, and replicas that confirm.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { createClient, createCluster, createSentinel } from "redis";
+import {
+  BackendError,
+  makeKey,
+  makePrefix,
+  RedisBackend,
+  type RedisClientLike,
+} from "../mod.ts";
+import { type RedisServer, startRedisServer } from "../scripts/redis_server.ts";
+import { ownServerEnabled, redisEnabled, redisUrl } from "./gate.ts";
+import { waitUntil, within } from "./wait.ts";
+
+/** A replica is served when it asks, not after waiting for others. */
+const SYNC_AT_ONCE = ["--repl-diskless-sync-delay", "0"];
+
+const OWNERS = ["alice", "urn:bob", "{c}", "d", "e", "f", "g"];
+
+/** Every operation once per owner, and a watch that sees what another does. */
+async function useEverything(client: RedisClientLike): Promise<void> {
+  const prefix = `mcp-test-${crypto.randomUUID()}`;
+  await using backend = new RedisBackend(client, { prefix });
+  for (const owner of OWNERS) {
+    const meta = { expiresAt: Date.now() + 60_000 };
+    const key = makeKey(owner, "t-1");
+    assertEquals(await backend.create(key, "a", { meta, maxRecords: 2 }), 1);
+    const watch = backend.watch(key)[Symbol.asyncIterator]();
+    const step = () => within(`a step of ${key}`, watch.next());
+    assertEquals((await step()).value, { data: "a", version: 1 });
+    assertEquals(await backend.put(key, "b", meta), 2);
+    assertEquals((await step()).value, { data: "b", version: 2 });
+    assertEquals(await backend.putIfVersion(key, "c", 2, meta), 3);
+    assertEquals((await step()).value, { data: "c", version: 3 });
+    assertEquals(await backend.get(key), { data: "c", version: 3 });
+    const records = [{ key, data: "c", version: 3 }];
+    assertEquals(await backend.listByPrefix(makePrefix(owner)), records);
+    assertEquals(await backend.listPage(makePrefix(owner)), { records });
+    assertEquals(await backend.delete(key), true);
+    assertEquals((await step()).done, true);
+  }
+}
+
+Deno.test({
+  name: "redis_resp2_client_serves_every_operation",
+  ignore: !redisEnabled,
+  fn: async () => {
+    const client = await createClient({ url: redisUrl, RESP: 2 }).connect();
+    try {
+      await useEverything(client);
+      // Borrowed, so neither closed nor put into subscriber mode.
+      assertEquals(await client.ping(), "PONG");
+    } finally {
+      await client.close();
+    }
+  },
+});
+
+Deno.test({
+  name: "redis_cluster_serves_every_operation",
+  ignore: !ownServerEnabled,
+  fn: async () => {
+    await using nodes = new AsyncDisposableStack();
+    const servers: RedisServer[] = [];
+    for (let i = 0; i < 3; i++) {
+      const server = await startRedisServer({
+        args: ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"],
+      });
+      servers.push(nodes.use(server));
+    }
+    await formCluster(servers);
+    const cluster = await createCluster({
+      rootNodes: servers.map(({ url }) => ({ url })),
+    }).connect();
+    try {
+      await useEverything(cluster);
+      await assertRejects(
+        () =>
+          new RedisBackend(cluster, { schema: "pmcp" })
+            .put(makeKey("alice", "t-1"), "a"),
+        BackendError,
+        "CROSSSLOT",
+      );
+    } finally {
+      await cluster.close();
+    }
+  },
+});
+
+Deno.test({
+  name: "redis_sentinel_serves_every_operation_and_survives_a_failover",
+  ignore: !ownServerEnabled,
+  fn: async () => {
+    await using nodes = new AsyncDisposableStack();
+    const master = nodes.use(await startRedisServer({ args: SYNC_AT_ONCE }));
+    const { port } = master;
+    nodes.use(
+      await startRedisServer({ args: ["--replicaof", "127.0.0.1", `${port}`] }),
+    );
+    const watcher = nodes.use(
+      await startRedisServer({
+        sentinel: [
+          `sentinel monitor main 127.0.0.1 ${port} 1`,
+          "sentinel down-after-milliseconds main 500",
+          "sentinel failover-timeout main 2000",
+        ],
+      }),
+    );
+    await waitForReplica(master);
+    await waitForSentinel(watcher);
+    const sentinel = createSentinel({
+      name: "main",
+      sentinelRootNodes: [{ host: "127.0.0.1", port: watcher.port }],
+      scanInterval: 200,
+    });
+    sentinel.on("error", () => {});
+    await sentinel.connect();
+    try {
+      await useEverything(sentinel);
+      await using backend = new RedisBackend(sentinel, {
+        retry: { attempts: 100, timeoutMs: 30_000 },
+      });
+      const key = makeKey("alice", "t-1");
+      const meta = { expiresAt: Date.now() + 60_000 };
+      await backend.create(key, "before", { meta });
+      await waitForReplica(master);
+      await master.kill();
+      await waitUntil("a write on the new master", async () => {
+        const found = await backend.get(key).catch(() => undefined);
+        return found !== undefined &&
+          await backend.putIfVersion(key, "after", found.version, meta)
+            .catch(() => undefined);
+      }, { deadlineMs: 30_000, everyMs: 100 });
+      assertEquals((await backend.get(key)).data, "after");
+    } finally {
+      await sentinel.close();
+    }
+  },
+});
+
+Deno.test({
+  name: "redis_durability_waits_for_replicas_and_says_what_stands",
+  ignore: !ownServerEnabled,
+  fn: async () => {
+    await using nodes = new AsyncDisposableStack();
+    const master = nodes.use(await startRedisServer({ args: SYNC_AT_ONCE }));
+    const replica = nodes.use(
+      await startRedisServer({
+        args: ["--replicaof", "127.0.0.1", `${master.port}`],
+      }),
+    );
+    await waitForReplica(master);
+    await using backend = await RedisBackend.connect(master.url, {
+      durability: { replicas: 1, timeoutMs: 500 },
+    });
+    const key = makeKey("alice", "t-1");
+    assertEquals(await backend.create(key, "a"), 1);
+    await replica.stop();
+    const error = await assertRejects(
+      () => backend.putIfVersion(key, "b", 1),
+      BackendError,
+      "0 of 1 replicas",
+    );
+    assertEquals([error.outcome, error.version], ["applied", 2]);
+    assertEquals(await backend.get(key), { data: "b", version: 2 });
+    // A script cache that is lost costs a further round trip, not the answer.
+    const fresh = nodes.use(
+      await startRedisServer({
+        args: ["--replicaof", "127.0.0.1", `${master.port}`],
+      }),
+    );
+    await waitForReplica(master);
+    const raw = await createClient({ url: master.url }).connect();
+    await raw.scriptFlush();
+    await raw.close();
+    assertEquals(await backend.putIfVersion(key, "c", 2), 3);
+    assert(fresh.port !== replica.port);
+  },
+});
+
+async function formCluster(servers: readonly RedisServer[]): Promise<void> {
+  const slots = [[0, 5460], [5461, 10922], [10923, 16383]] as const;
+  for (const [i, server] of servers.entries()) {
+    const raw = await createClient({ url: server.url }).connect();
+    const [from, to] = slots[i]!;
+    await raw.sendCommand(["CLUSTER", "ADDSLOTSRANGE", `${from}`, `${to}`]);
+    await raw.sendCommand([
+      "CONFIG",
+      "SET",
+      "cluster-announce-ip",
+      "127.0.0.1",
+    ]);
+    if (i > 0) {
+      const first = servers[0]!;
+      await raw.sendCommand([
+        ...["CLUSTER", "MEET", "127.0.0.1", `${first.port}`],
+      ]);
+    }
+    await raw.close();
+  }
+  for (const server of servers) {
+    await ask(
+      server,
+      ["CLUSTER", "INFO"],
+      (info) =>
+        info.includes("cluster_state:ok") &&
+        info.includes("cluster_known_nodes:3"),
+    );
+  }
+}
+
+async function waitForReplica(master: RedisServer): Promise<void> {
+  await ask(
+    master,
+    ["INFO", "replication"],
+    (info) => info.includes("state=online"),
+  );
+}
+
+async function waitForSentinel(sentinel: RedisServer): Promise<void> {
+  await ask(
+    sentinel,
+    ["INFO", "sentinel"],
+    (info) => info.includes("slaves=1"),
+  );
+}
+
+/** Asks a server until its answer is the one waited for. */
+async function ask(
+  server: RedisServer,
+  command: string[],
+  isRight: (answer: string) => boolean,
+): Promise<void> {
+  const raw = await createClient({ url: server.url }).connect();
+  try {
+    await waitUntil(
+      command.join(" "),
+      async () => isRight(String(await raw.sendCommand(command))),
+      { deadlineMs: 20_000, everyMs: 20 },
+    );
+  } finally {
+    await raw.close();
+  }
+}
