@@ -12,17 +12,21 @@ import { TASK_STATUSES, type TaskStatus } from "./status.ts";
 type JsonObject = Record<string, unknown>;
 
 /**
- * Writes a record as JSON.
+ * Writes a record as JSON, if it could be read again.
  *
  * @returns The text, and the record as reading it would give: what cannot be
  * said in JSON is already gone from it.
+ * @throws {TypeError} If a field is not what a record has there.
  */
 export function encodeRecord(
   record: TaskRecord,
 ): { data: string; record: TaskRecord } {
   const { version, ...fields } = record;
   const data = JSON.stringify(fields);
-  return { data, record: { ...JSON.parse(data), version } };
+  const check = new Checker((problem) =>
+    new TypeError(`cannot write the task: ${problem}`)
+  );
+  return { data, record: { ...check.record(JSON.parse(data)), version } };
 }
 
 /**
@@ -41,40 +45,58 @@ export function decodeRecord(
   } catch (cause) {
     throw new InvalidDataError(key, "the record is not JSON", { cause });
   }
-  const check = new Checker(key);
-  const record = check.object("the record", value);
-  const task = check.object("task", record.task);
-  check.text("task.taskId", task.taskId);
-  check.status("task.status", task.status);
-  check.optional("task.statusMessage", task.statusMessage, check.text);
-  check.time("task.createdAt", task.createdAt);
-  check.time("task.lastUpdatedAt", task.lastUpdatedAt);
-  check.optional("task.ttl", task.ttl, check.milliseconds);
-  check.optional("task.pollInterval", task.pollInterval, check.milliseconds);
-  check.text("ownerId", record.ownerId);
-  check.object("variables", record.variables ?? {});
-  check.text("requestMethod", record.requestMethod);
-  check.optional("expiresAt", record.expiresAt, check.time);
-  check.optional("error", record.error, check.error);
-  check.optional("inputRequests", record.inputRequests, check.object);
-  check.optional("inputResponses", record.inputResponses, check.object);
-  check.optional("lease", record.lease, check.lease);
-  return {
-    ...record,
-    task: { ...task, ttl: task.ttl ?? null },
-    variables: record.variables ?? {},
-    result: record.result ?? null,
-    expiresAt: record.expiresAt ?? null,
-    version,
-  } as TaskRecord;
+  const check = new Checker((problem) => new InvalidDataError(key, problem));
+  return { ...check.record(value), version };
 }
+
+/** Fields that are left out where other writers may put null. */
+const LEFT_OUT = [
+  "error",
+  "inputRequests",
+  "inputResponses",
+  "lease",
+  "requestFingerprint",
+];
 
 /** Checks one field each; the error names it. */
 class Checker {
-  readonly #key: string;
+  readonly #error: (problem: string) => Error;
 
-  constructor(key: string) {
-    this.#key = key;
+  /** @param error Makes the error for what is wrong with a field. */
+  constructor(error: (problem: string) => Error) {
+    this.#error = error;
+  }
+
+  /** A whole record but for its version. */
+  record(value: unknown): Omit<TaskRecord, "version"> {
+    const record = this.object("the record", value);
+    const task = this.object("task", record.task);
+    this.text("task.taskId", task.taskId);
+    this.status("task.status", task.status);
+    this.optional("task.statusMessage", task.statusMessage, this.text);
+    this.time("task.createdAt", task.createdAt);
+    this.time("task.lastUpdatedAt", task.lastUpdatedAt);
+    this.optional("task.ttl", task.ttl, this.milliseconds);
+    this.optional("task.pollInterval", task.pollInterval, this.milliseconds);
+    this.text("ownerId", record.ownerId);
+    this.optional("variables", record.variables, this.object);
+    this.text("requestMethod", record.requestMethod);
+    this.optional("expiresAt", record.expiresAt, this.time);
+    this.optional("error", record.error, this.error);
+    this.optional("inputRequests", record.inputRequests, this.object);
+    this.optional("inputResponses", record.inputResponses, this.object);
+    this.optional("lease", record.lease, this.lease);
+    this.optional("requestFingerprint", record.requestFingerprint, this.text);
+    return {
+      ...withoutNulls(record, LEFT_OUT),
+      task: {
+        ...withoutNulls(task, ["statusMessage", "pollInterval"]),
+        ttl: task.ttl ?? null,
+      },
+      variables: record.variables ?? {},
+      result: record.result ?? null,
+      expiresAt: record.expiresAt ?? null,
+    } as Omit<TaskRecord, "version">;
   }
 
   /** A field that may be left out or null. */
@@ -132,9 +154,15 @@ class Checker {
 
   #fail(field: string, value: unknown, expected: string): never {
     const shown = JSON.stringify(value)?.slice(0, 80) ?? "missing";
-    throw new InvalidDataError(
-      this.#key,
-      `${field} is ${shown}: expected ${expected}`,
-    );
+    throw this.#error(`${field} is ${shown}: expected ${expected}`);
   }
+}
+
+function withoutNulls(
+  object: JsonObject,
+  fields: readonly string[],
+): JsonObject {
+  const kept = { ...object };
+  for (const field of fields) if (kept[field] === null) delete kept[field];
+  return kept;
 }

@@ -2,11 +2,10 @@
 
 import { MemoryBackend } from "../memory_backend.ts";
 import type { RedisConnectOptions } from "../redis/client.ts";
-import {
-  RedisBackend,
-  type RedisBackendOptions,
-} from "../redis/redis_backend.ts";
-import { TaskStore, type TaskStoreOptions } from "./task_store.ts";
+import type { RedisBackendOptions } from "../redis/options.ts";
+import { RedisBackend } from "../redis/redis_backend.ts";
+import type { TaskStoreOptions } from "./options.ts";
+import { TaskStore } from "./task_store.ts";
 
 /** Options of {@linkcode createTaskStore}. */
 export interface CreateTaskStoreOptions extends TaskStoreOptions {

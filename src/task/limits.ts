@@ -19,6 +19,9 @@ export interface TaskLimits {
   readonly maxStringBytes?: number;
 }
 
+/** Beyond it there are no dates: some three thousand years. */
+const MAX_DURATION_MS = 1e14;
+
 /** Every limit, with its default where none was given. */
 export function resolveLimits(limits: TaskLimits): Required<TaskLimits> {
   const all = {
@@ -51,7 +54,7 @@ export function checkTtl(
   limits: Required<TaskLimits>,
   ttlMs: number | null = limits.defaultTtlMs,
 ): number | null {
-  if (ttlMs !== null) requireInteger("ttlMs", ttlMs, 1);
+  if (ttlMs !== null) requireInteger("ttlMs", ttlMs, 1, MAX_DURATION_MS);
   if ((ttlMs ?? Infinity) > limits.maxTtlMs) {
     throw new TaskLimitError(
       "maxTtlMs",

@@ -8,8 +8,22 @@ import { decodeBase64Url, encodeBase64Url } from "../base64url.ts";
 import { InvalidDataError } from "../errors.ts";
 import type { TaskRecord } from "./record.ts";
 
+/** A `CryptoKey` of Web Crypto, by its shape: not every runtime names the type. */
+export interface SealCryptoKey {
+  /** `"secret"`. */
+  readonly type: string;
+  /** AES-GCM, 256 bits. */
+  readonly algorithm: object;
+  /** Whether it can be exported; it need not be. */
+  readonly extractable: boolean;
+  /** `"encrypt"` and `"decrypt"`. */
+  readonly usages: readonly string[];
+}
+
 /** A key: 32 bytes, the same in base64url, or an AES-GCM `CryptoKey`. */
-export type SealKey = Uint8Array | string | CryptoKey;
+export type SealKey = Uint8Array | string | SealCryptoKey;
+
+type ImportedKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 
 /** How records are encrypted. */
 export interface EncryptionOptions {
@@ -36,7 +50,7 @@ const IV_BYTES = 12;
 
 /** Seals and opens records. */
 export class Sealer {
-  readonly #keys: readonly Promise<CryptoKey>[];
+  readonly #keys: readonly Promise<ImportedKey>[];
   readonly #allowUnsealed: boolean;
 
   /** @throws {TypeError} If a key is not 256 bits, or there is none. */
@@ -140,8 +154,10 @@ function boundTo({ ownerId, task }: TaskRecord): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(JSON.stringify([ownerId, task.taskId]));
 }
 
-function importKey(key: SealKey): Promise<CryptoKey> {
-  if (key instanceof CryptoKey) return Promise.resolve(key);
+function importKey(key: SealKey): Promise<ImportedKey> {
+  if (typeof key !== "string" && !(key instanceof Uint8Array)) {
+    return Promise.resolve(key as ImportedKey);
+  }
   const bytes = typeof key === "string" ? decodeBase64Url(key) : key;
   if (bytes?.length !== 32) {
     throw new TypeError(

@@ -8,129 +8,51 @@
 
 import type { StorageBackend } from "../backend.ts";
 import { requireInteger } from "../checks.ts";
+import { VersionConflictError } from "../errors.ts";
 import {
-  CapacityExceededError,
-  InvalidCursorError,
-  InvalidKeyError,
-  NotFoundError,
-  StorageError,
-  VersionConflictError,
-} from "../errors.ts";
-import { makeKey, makePrefix, parseKey } from "../keys.ts";
-import { decodeRecord, encodeRecord } from "./codec.ts";
+  applyUpdate,
+  type ChangePolicy,
+  isoTime,
+  leaseFrom,
+  prolong,
+  withLease,
+} from "./change.ts";
 import {
   AnonymousOwnerError,
   ConcurrentModificationError,
-  InvalidTransitionError,
-  LeaseHeldError,
-  LeaseLostError,
-  ResourceExhaustedError,
-  TaskCursorError,
   TaskError,
   TaskExistsError,
   taskGone,
   TaskNotFoundError,
   TaskNotReadyError,
-  TaskStorageError,
 } from "./errors.ts";
 import { fingerprintOf } from "./fingerprint.ts";
-import { failForLostWorker, hasLostWorker } from "./lease.ts";
+import { hasLostWorker } from "./lease.ts";
 import {
   checkTtl,
   mergeVariables,
   resolveLimits,
   type TaskLimits,
 } from "./limits.ts";
-import { TaskQueue } from "./task_queue.ts";
-import type { JsonRpcError, TaskLease, TaskRecord } from "./record.ts";
-import { type EncryptionOptions, requireUnsealed, Sealer } from "./seal.ts";
+import type {
+  CreateTaskOptions,
+  LeaseOptions,
+  ListTasksOptions,
+  TaskPage,
+  TaskRef,
+  TaskStoreOptions,
+  TaskUpdate,
+} from "./options.ts";
+import type { JsonRpcError, TaskRecord } from "./record.ts";
+import { TaskRecords } from "./records.ts";
+import { Sealer } from "./seal.ts";
 import { abortWithTask } from "./signal.ts";
-import { canTransition, isFinalStatus, type TaskStatus } from "./status.ts";
+import { isFinalStatus, type TaskStatus } from "./status.ts";
+import { TaskQueue } from "./task_queue.ts";
 import { waitForTask, type WaitOptions, watchTask } from "./waiting.ts";
 
-/** Options of a {@linkcode TaskStore}. */
-export interface TaskStoreOptions {
-  /** What the store allows. */
-  readonly limits?: TaskLimits;
-  /** Whether the owners `""` and `"local"` are allowed. Default: `false`. */
-  readonly allowAnonymous?: boolean;
-  /** The poll interval of a task that asks for none, in milliseconds. Default: 500. */
-  readonly pollIntervalMs?: number;
-  /**
-   * Where the TTL counts from: `"creation"` (default), or anew from the final
-   * state with `"completion"`, as the store of the 2025-11-25 SDK does.
-   */
-  readonly retention?: "creation" | "completion";
-  /** Seals what may be private. Default: nothing is sealed. */
-  readonly encryption?: EncryptionOptions;
-  /** How often a write that others overtake is tried. Default: 100. */
-  readonly maxAttempts?: number;
-  /** The time, in epoch milliseconds. Default: `Date.now`. */
-  readonly clock?: () => number;
-}
-
-/** Options of {@linkcode TaskStore.create}. */
-export interface CreateTaskOptions {
-  /** How long the task lives, in milliseconds; `null`: for ever. Default: `limits.defaultTtlMs`. */
-  readonly ttlMs?: number | null | undefined;
-  /** How long a client should wait between two looks, in milliseconds. */
-  readonly pollIntervalMs?: number | undefined;
-  /** An id of the caller's own, which makes the call idempotent. */
-  readonly taskId?: string | undefined;
-  /** The request itself, JSON: with `taskId`, tells two requests apart. */
-  readonly request?: unknown;
-  /** First variables. */
-  readonly variables?: Readonly<Record<string, unknown>> | undefined;
-  /** A first message. */
-  readonly statusMessage?: string | undefined;
-}
-
-/** What one write may change, all at once. */
-export interface TaskUpdate {
-  /** The new state; left out: it stays. */
-  readonly status?: TaskStatus | undefined;
-  /** The new message; left out: it stays; `null`: none. */
-  readonly statusMessage?: string | null | undefined;
-  /** The result; left out: it stays. */
-  readonly result?: unknown;
-  /** Why the request failed. */
-  readonly error?: JsonRpcError | undefined;
-  /** New variables; `null` deletes a name. */
-  readonly variables?: Readonly<Record<string, unknown>> | undefined;
-  /** What the client is asked, all of it; `null`: nothing. */
-  readonly inputRequests?: Readonly<Record<string, unknown>> | null | undefined;
-  /** What the client has answered, all of it. */
-  readonly inputResponses?: Readonly<Record<string, unknown>> | undefined;
-}
-
-/** Options of {@linkcode TaskStore.list}. */
-export interface ListTasksOptions {
-  /** Where to go on: the `nextCursor` of the page before. */
-  readonly cursor?: string | undefined;
-  /** The most tasks on the page, 1 to 1,000. Default: 50. */
-  readonly limit?: number | undefined;
-  /** Which end to begin at. Default: `"newest"`. */
-  readonly order?: "newest" | "oldest" | undefined;
-}
-
-/** One page of an owner's tasks. */
-export interface TaskPage {
-  /** The tasks of this page. */
-  readonly tasks: readonly TaskRecord[];
-  /** Where the next page begins; left out on the last page. */
-  readonly nextCursor?: string;
-}
-
-/** Options of {@linkcode TaskStore.lease} and {@linkcode TaskStore.renew}. */
-export interface LeaseOptions {
-  /** How long the lease holds, in milliseconds. */
-  readonly forMs: number;
-  /** The worker's own name, unique among workers. */
-  readonly holder: string;
-}
-
-/** A task: its id, or a record of it the caller holds, which saves a read. */
-export type TaskRef = string | TaskRecord;
+/** What a mutation makes of the record that stands; `undefined`: nothing. */
+type Change = (record: TaskRecord, now: number) => TaskRecord | undefined;
 
 /**
  * Tasks with owners, states and an end.
@@ -155,11 +77,10 @@ export type TaskRef = string | TaskRecord;
  */
 export class TaskStore implements AsyncDisposable {
   readonly #backend: StorageBackend;
-  readonly #limits: Required<TaskLimits>;
+  readonly #policy: ChangePolicy;
+  readonly #records: TaskRecords;
   readonly #allowAnonymous: boolean;
   readonly #pollIntervalMs: number;
-  readonly #retention: "creation" | "completion";
-  readonly #sealer: Sealer | undefined;
   readonly #maxAttempts: number;
   readonly #clock: () => number;
   readonly #queue = new TaskQueue();
@@ -192,18 +113,22 @@ export class TaskStore implements AsyncDisposable {
       );
     }
     this.#backend = backend;
-    this.#limits = resolveLimits(limits);
+    this.#policy = { limits: resolveLimits(limits), retention };
+    this.#records = new TaskRecords({
+      backend,
+      policy: this.#policy,
+      sealer: encryption && new Sealer(encryption),
+      clock,
+    });
     this.#allowAnonymous = allowAnonymous;
     this.#pollIntervalMs = pollIntervalMs;
-    this.#retention = retention;
-    this.#sealer = encryption && new Sealer(encryption);
     this.#maxAttempts = maxAttempts;
     this.#clock = clock;
   }
 
   /** The limits in force. */
   get limits(): Required<TaskLimits> {
-    return this.#limits;
+    return this.#policy.limits;
   }
 
   /** Where the records are kept. */
@@ -229,14 +154,14 @@ export class TaskStore implements AsyncDisposable {
     const owner = this.#owner(ownerId);
     const { pollIntervalMs = this.#pollIntervalMs } = options;
     requireInteger("pollIntervalMs", pollIntervalMs, 1);
-    const ttl = checkTtl(this.#limits, options.ttlMs);
+    const ttl = checkTtl(this.limits, options.ttlMs);
     const taskId = options.taskId ?? crypto.randomUUID();
     const fingerprint = options.request === undefined
       ? undefined
       : await fingerprintOf(options.request);
     const now = this.#clock();
     const time = isoTime(now);
-    const first: TaskRecord = {
+    const record: TaskRecord = {
       task: {
         taskId,
         status: "working",
@@ -249,32 +174,22 @@ export class TaskStore implements AsyncDisposable {
         pollInterval: pollIntervalMs,
       },
       ownerId: owner,
-      variables: mergeVariables(this.#limits, {}, options.variables ?? {}),
+      variables: mergeVariables(this.limits, {}, options.variables ?? {}),
       result: null,
       requestMethod,
       expiresAt: ttl === null ? null : isoTime(now + ttl),
       ...(fingerprint ? { requestFingerprint: fingerprint } : {}),
+      ...(options.lease ? { lease: leaseFrom(options.lease, now) } : {}),
       version: 0,
     };
-    const key = makeKey(owner, taskId);
-    const { data, record } = await this.#encode(first);
     for (let attempt = 1;; attempt++) {
-      try {
-        const version = await this.#backend.create(key, data, {
-          meta: metaOf(record),
-          maxRecords: this.#limits.maxTasksPerOwner,
-        });
-        return { ...record, version };
-      } catch (error) {
-        if (!(error instanceof VersionConflictError) || attempt > 3) {
-          throw this.#translate(error, taskId);
-        }
-      }
+      const created = await this.#records.create(record);
+      if (created !== undefined) return created;
       // Taken: by this very request, made before, or by another one.
-      const standing = await this.#find(taskId, owner);
-      if (standing === undefined) continue; // ended in between
+      const standing = await this.#records.find(taskId, owner);
+      if (standing === undefined && attempt < 3) continue; // ended in between
       if (
-        standing.requestMethod !== requestMethod ||
+        standing?.requestMethod !== requestMethod ||
         standing.requestFingerprint !== fingerprint
       ) throw new TaskExistsError(taskId);
       return standing;
@@ -287,7 +202,7 @@ export class TaskStore implements AsyncDisposable {
    * @throws {TaskNotFoundError} If it is missing, expired or another owner's.
    */
   async get(taskId: string, ownerId: string): Promise<TaskRecord> {
-    const record = await this.#find(taskId, this.#owner(ownerId));
+    const record = await this.#records.find(taskId, this.#owner(ownerId));
     if (record === undefined) throw new TaskNotFoundError(taskId);
     return record;
   }
@@ -321,7 +236,7 @@ export class TaskStore implements AsyncDisposable {
   ): Promise<TaskRecord> {
     return this.#mutate(task, ownerId, (record, now) => {
       const update = change(record);
-      return update && this.#apply(record, update, now);
+      return update && applyUpdate(this.#policy, record, update, now);
     });
   }
 
@@ -428,35 +343,12 @@ export class TaskStore implements AsyncDisposable {
     ownerId: string,
     options: ListTasksOptions = {},
   ): Promise<TaskPage> {
-    const owner = this.#owner(ownerId);
-    try {
-      const { records, nextCursor } = await this.#backend.listPage(
-        makePrefix(owner),
-        options,
-      );
-      const found = await Promise.all(records.map(async (stored) => {
-        const taskId = parseKey(stored.key).task;
-        return await this.#settle(
-          await this.#decode(stored.key, owner, taskId, stored),
-          owner,
-        );
-      }));
-      const tasks = found.filter((record) => record !== undefined);
-      return nextCursor === undefined ? { tasks } : { tasks, nextCursor };
-    } catch (error) {
-      throw this.#translate(error, "");
-    }
+    return await this.#records.page(this.#owner(ownerId), options);
   }
 
   /** Deletes a task; `true` if it was there. */
   async delete(taskId: string, ownerId: string): Promise<boolean> {
-    const owner = this.#owner(ownerId);
-    try {
-      return await this.#backend.delete(makeKey(owner, taskId));
-    } catch (error) {
-      if (error instanceof InvalidKeyError) return false;
-      throw this.#translate(error, taskId);
-    }
+    return await this.#records.delete(taskId, this.#owner(ownerId));
   }
 
   /**
@@ -470,16 +362,12 @@ export class TaskStore implements AsyncDisposable {
     ownerId: string,
     options: { readonly ttlMs: number },
   ): Promise<TaskRecord> {
-    const ttlMs = checkTtl(this.#limits, options.ttlMs)!;
-    return await this.#mutate(task, ownerId, (record, now) => {
-      const expiresAt = now + ttlMs;
-      const ttl = expiresAt - Date.parse(record.task.createdAt);
-      return {
-        ...this.#apply(record, {}, now),
-        task: { ...record.task, ttl, lastUpdatedAt: isoTime(now) },
-        expiresAt: isoTime(expiresAt),
-      };
-    });
+    const ttlMs = checkTtl(this.limits, options.ttlMs)!;
+    return await this.#mutate(
+      task,
+      ownerId,
+      (record, now) => prolong(this.#policy, record, ttlMs, now),
+    );
   }
 
   /**
@@ -494,7 +382,7 @@ export class TaskStore implements AsyncDisposable {
     ownerId: string,
     options: LeaseOptions,
   ): Promise<TaskRecord> {
-    return await this.#lease(task, ownerId, options, true);
+    return await this.#lease(task, ownerId, options, false);
   }
 
   /**
@@ -508,7 +396,7 @@ export class TaskStore implements AsyncDisposable {
     ownerId: string,
     options: LeaseOptions,
   ): Promise<TaskRecord> {
-    return await this.#lease(task, ownerId, options, false);
+    return await this.#lease(task, ownerId, options, true);
   }
 
   /**
@@ -525,8 +413,8 @@ export class TaskStore implements AsyncDisposable {
     const owner = this.#owner(ownerId);
     return watchTask({
       clock: this.#clock,
-      open: (signal) => this.#watch(taskId, owner, signal),
-      refresh: () => this.#find(taskId, owner),
+      open: (signal) => this.#records.watch(taskId, owner, signal),
+      refresh: () => this.#records.find(taskId, owner),
     }, options.signal);
   }
 
@@ -568,11 +456,7 @@ export class TaskStore implements AsyncDisposable {
 
   /** Frees what expired tasks hold; on Redis they free it themselves. */
   async cleanupExpired(): Promise<number> {
-    try {
-      return await this.#backend.cleanupExpired();
-    } catch (error) {
-      throw this.#translate(error, "");
-    }
+    return await this.#records.cleanupExpired();
   }
 
   /** Closes the backend. */
@@ -593,286 +477,88 @@ export class TaskStore implements AsyncDisposable {
     return ownerId === "" ? "local" : ownerId;
   }
 
-  /** The live task, if there is one; failed first if its worker is lost. */
-  async #find(taskId: string, owner: string): Promise<TaskRecord | undefined> {
-    let key: string;
-    try {
-      key = makeKey(owner, taskId);
-    } catch (error) {
-      // No such id can have been handed out.
-      if (error instanceof InvalidKeyError) return undefined;
-      throw error;
-    }
-    try {
-      const stored = await this.#backend.get(key);
-      const record = await this.#decode(key, owner, taskId, stored);
-      return await this.#settle(record, owner);
-    } catch (error) {
-      if (error instanceof NotFoundError) return undefined;
-      throw this.#translate(error, taskId);
-    }
-  }
-
-  /**
-   * Fails a task whose worker is lost before anyone sees it. Of all who see
-   * it at once, one write wins; the others read what it wrote.
-   */
-  async #settle(
-    record: TaskRecord | undefined,
-    owner: string,
-  ): Promise<TaskRecord | undefined> {
-    if (record === undefined || !hasLostWorker(record, this.#clock())) {
-      return record;
-    }
-    try {
-      return await this.#write(
-        this.#retain(failForLostWorker(record, this.#clock()), this.#clock()),
-        owner,
-      );
-    } catch (error) {
-      if (!(error instanceof VersionConflictError)) throw error;
-      return await this.#find(record.task.taskId, owner);
-    }
-  }
-
   /** Reads, changes and writes a task until no one else comes in between. */
   async #mutate(
     ref: TaskRef,
     ownerId: string,
-    change: (record: TaskRecord, now: number) => TaskRecord | undefined,
+    change: Change,
   ): Promise<TaskRecord> {
     const owner = this.#owner(ownerId);
     const taskId = typeof ref === "string" ? ref : ref.task.taskId;
-    let held = typeof ref === "string" ? undefined : ref;
+    const held = typeof ref === "string" ? undefined : ref;
     if (held !== undefined && held.ownerId !== owner) {
       throw new TaskNotFoundError(taskId);
     }
     // Writes of this instance to one task take turns: only other instances
     // are raced with.
     return await this.#queue.run(`${owner}\n${taskId}`, async () => {
+      if (held !== undefined) {
+        const written = await this.#tryHeld(held, change);
+        if (written !== undefined) return written;
+      }
       for (let attempt = 1;; attempt++) {
-        // A lease that seems to have run out may have been renewed since.
-        const record = held && !hasLostWorker(held, this.#clock())
-          ? held
-          : await this.#find(taskId, owner);
+        const record = await this.#records.find(taskId, owner);
         if (record === undefined) throw taskGone(taskId, held, this.#clock());
         const changed = change(record, this.#clock());
         if (changed === undefined) return record;
-        try {
-          return await this.#write(changed, owner);
-        } catch (error) {
-          if (!(error instanceof VersionConflictError)) {
-            throw this.#translate(error, taskId);
-          }
-          if (error.actual === 0) throw taskGone(taskId, record, this.#clock());
-          if (attempt >= this.#maxAttempts) {
-            throw new ConcurrentModificationError(taskId, attempt, {
-              cause: error,
-            });
-          }
+        const written = await this.#replace(changed);
+        if (!(written instanceof VersionConflictError)) return written;
+        if (attempt >= this.#maxAttempts) {
+          throw new ConcurrentModificationError(taskId, attempt, {
+            cause: written,
+          });
         }
-        held = undefined;
         await pause(attempt);
       }
     });
   }
 
-  /** The record with an update; refused where its state does not allow it. */
-  #apply(record: TaskRecord, update: TaskUpdate, now: number): TaskRecord {
-    const { task } = record;
-    const status = update.status ?? task.status;
-    requireChangeable(record, update.status ?? task.status, update.status);
-    const { statusMessage: oldMessage, ...rest } = task;
-    const statusMessage = update.statusMessage === undefined
-      ? oldMessage
-      : update.statusMessage;
-    const changed: TaskRecord = {
-      ...record,
-      task: {
-        ...rest,
-        status,
-        ...(statusMessage == null ? {} : { statusMessage }),
-        lastUpdatedAt: isoTime(now),
-      },
-      ...(update.result === undefined ? {} : { result: update.result }),
-      ...(update.error ? { error: update.error } : {}),
-      ...(update.variables
-        ? {
-          variables: mergeVariables(
-            this.#limits,
-            record.variables,
-            update.variables,
-          ),
-        }
-        : {}),
-      ...(update.inputResponses
-        ? { inputResponses: update.inputResponses }
-        : {}),
-    };
-    const inputRequests = update.inputRequests === undefined
-      ? record.inputRequests
-      : update.inputRequests ?? undefined;
-    return this.#retain(withInput(changed, inputRequests), now);
+  /**
+   * Writes on top of a record the caller holds. It may be out of date: then
+   * nothing of it decides, not even a refusal, and the task is read.
+   */
+  async #tryHeld(
+    held: TaskRecord,
+    change: Change,
+  ): Promise<TaskRecord | undefined> {
+    if (hasLostWorker(held, this.#clock())) return undefined;
+    let changed: TaskRecord | undefined;
+    try {
+      changed = change(held, this.#clock());
+    } catch (error) {
+      if (error instanceof TaskError) return undefined;
+      throw error;
+    }
+    if (changed === undefined) return undefined;
+    const written = await this.#replace(changed);
+    return written instanceof VersionConflictError ? undefined : written;
   }
 
-  /** What changes with a final state: the lease ends, and the TTL may restart. */
-  #retain(record: TaskRecord, now: number): TaskRecord {
-    if (!isFinalStatus(record.task.status)) return record;
-    const { lease, ...rest } = record;
-    const kept = lease?.lostAt === undefined ? rest : record;
-    const { ttl } = record.task;
-    if (this.#retention === "creation" || ttl === null) return kept;
-    return { ...kept, expiresAt: isoTime(now + ttl) };
+  /** Writes a record; the conflict if another version stands by now. */
+  async #replace(
+    record: TaskRecord,
+  ): Promise<TaskRecord | VersionConflictError> {
+    try {
+      return await this.#records.replace(record);
+    } catch (error) {
+      if (error instanceof VersionConflictError) return error;
+      throw error;
+    }
   }
 
-  async #lease(
+  #lease(
     ref: TaskRef,
     ownerId: string,
-    { forMs, holder }: LeaseOptions,
-    fresh: boolean,
+    options: LeaseOptions,
+    renews: boolean,
   ): Promise<TaskRecord> {
-    requireInteger("forMs", forMs, 1, 2 ** 53 - 1);
-    if (typeof holder !== "string" || holder === "") {
-      throw new TypeError("holder is empty: expected the worker's own name");
-    }
-    return await this.#mutate(ref, ownerId, (record, now) => {
-      requireChangeable(record, record.task.status, undefined);
-      const current = record.lease?.holder;
-      if (current !== holder && !(fresh && current === undefined)) {
-        throw new LeaseHeldError(record.task.taskId, current);
-      }
-      const lease: TaskLease = { holder, expiresAt: isoTime(now + forMs) };
-      return { ...record, lease };
-    });
-  }
-
-  async #write(record: TaskRecord, owner: string): Promise<TaskRecord> {
-    const { data, record: written } = await this.#encode(record);
-    const version = await this.#backend.putIfVersion(
-      makeKey(owner, record.task.taskId),
-      data,
-      record.version,
-      metaOf(written),
+    leaseFrom(options, this.#clock());
+    return this.#mutate(
+      ref,
+      ownerId,
+      (record, now) => withLease(record, options, renews, now),
     );
-    return { ...written, version };
   }
-
-  async #encode(
-    record: TaskRecord,
-  ): Promise<{ data: string; record: TaskRecord }> {
-    const plain = encodeRecord(record);
-    if (this.#sealer === undefined) return plain;
-    const { data } = encodeRecord(await this.#sealer.seal(plain.record));
-    return { data, record: plain.record };
-  }
-
-  /** The record, or nothing if it is another's or under a wrong key. */
-  async #decode(
-    key: string,
-    owner: string,
-    taskId: string,
-    stored: { data: string; version: number },
-  ): Promise<TaskRecord | undefined> {
-    const record = decodeRecord(key, stored.data, stored.version);
-    // The key decides who owns a record; that it says so too is a second lock.
-    if (record.ownerId !== owner || record.task.taskId !== taskId) {
-      return undefined;
-    }
-    return this.#sealer
-      ? await this.#sealer.open(key, record)
-      : requireUnsealed(key, record);
-  }
-
-  async *#watch(
-    taskId: string,
-    owner: string,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<TaskRecord> {
-    try {
-      const key = makeKey(owner, taskId);
-      for await (const stored of this.#backend.watch(key, { signal })) {
-        const record = await this.#settle(
-          await this.#decode(key, owner, taskId, stored),
-          owner,
-        );
-        if (record === undefined) throw new TaskNotFoundError(taskId);
-        yield record;
-      }
-    } catch (error) {
-      if (error instanceof NotFoundError || error instanceof InvalidKeyError) {
-        throw new TaskNotFoundError(taskId);
-      }
-      throw this.#translate(error, taskId);
-    }
-  }
-
-  /** A storage error as the domain's. Any other error is left as it is. */
-  #translate(error: unknown, taskId: string): unknown {
-    if (!(error instanceof StorageError) || error instanceof TaskError) {
-      return error;
-    }
-    if (error instanceof CapacityExceededError) {
-      return error.unit === "records"
-        ? new ResourceExhaustedError(
-          `the owner has ${error.actual} live tasks, the most allowed`,
-          "wait for tasks to expire, or delete some",
-          { cause: error },
-        )
-        : new ResourceExhaustedError(
-          `the record of task ${taskId} would have ${error.actual} bytes, over the limit of ${error.limit}`,
-          "store large results elsewhere and return a reference",
-          { cause: error },
-        );
-    }
-    if (error instanceof InvalidCursorError) {
-      return new TaskCursorError(error.cursor, { cause: error });
-    }
-    return new TaskStorageError(error.message, { cause: error });
-  }
-}
-
-/** Refuses a change of a final task, or a move the machine does not know. */
-function requireChangeable(
-  record: TaskRecord,
-  to: TaskStatus,
-  move: TaskStatus | undefined,
-): void {
-  const { taskId, status } = record.task;
-  const allowed = move === undefined
-    ? !isFinalStatus(status)
-    : canTransition(status, move);
-  if (allowed) return;
-  const { lease } = record;
-  if (status === "failed" && lease?.lostAt !== undefined) {
-    throw new LeaseLostError(taskId, to, lease.holder, lease.expiresAt);
-  }
-  throw new InvalidTransitionError(taskId, status, to);
-}
-
-/** What is asked of the client is there only while the task waits for it. */
-function withInput(
-  record: TaskRecord,
-  inputRequests: Readonly<Record<string, unknown>> | undefined,
-): TaskRecord {
-  const { inputRequests: _, ...rest } = record;
-  return inputRequests && rest.task.status === "input_required"
-    ? { ...rest, inputRequests }
-    : rest;
-}
-
-function metaOf(
-  record: TaskRecord,
-): { createdAt: number; expiresAt: number | undefined } {
-  return {
-    createdAt: Date.parse(record.task.createdAt),
-    expiresAt: record.expiresAt === null
-      ? undefined
-      : Date.parse(record.expiresAt),
-  };
-}
-
-function isoTime(ms: number): string {
-  return new Date(ms).toISOString();
 }
 
 /** Lets those who came first finish: up to 50 ms, at random. */

@@ -26,11 +26,14 @@ export interface TaskWatchSource {
   /** Opens the watch of the stored record. */
   open(signal: AbortSignal): AsyncIterable<TaskRecord>;
   /** Looks at the task, which fails it if its worker is lost. */
-  refresh(): Promise<unknown>;
+  refresh(): Promise<TaskRecord | undefined>;
 }
 
 /** Timers hold 32 bits of milliseconds. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** How soon a lease that should have run out is looked at again. */
+const MIN_RECHECK_MS = 10;
 
 /**
  * Yields every version of a task. No event tells that a lease has run out, so
@@ -50,14 +53,16 @@ export async function* watchTask(
     while (true) {
       const next = records.next();
       while (!await settlesBefore(next, leaseEnd - source.clock())) {
-        leaseEnd = Infinity;
-        await source.refresh();
+        // Timers and clocks may differ: until the lease has run out for the
+        // store too, it is looked at again.
+        leaseEnd = Math.max(
+          leaseEndOf(await source.refresh()),
+          source.clock() + MIN_RECHECK_MS,
+        );
       }
       const { done, value } = await next;
       if (done) return;
-      leaseEnd = value.lease && !isFinalStatus(value.task.status)
-        ? Date.parse(value.lease.expiresAt)
-        : Infinity;
+      leaseEnd = leaseEndOf(value);
       yield value;
     }
   } finally {
@@ -66,6 +71,13 @@ export async function* watchTask(
     // Ends the subscription; the abort has woken a step still under way.
     await records.return?.().catch(() => {});
   }
+}
+
+/** When the lease of a task runs out; `Infinity` where that means nothing. */
+function leaseEndOf(record: TaskRecord | undefined): number {
+  return record?.lease && !isFinalStatus(record.task.status)
+    ? Date.parse(record.lease.expiresAt)
+    : Infinity;
 }
 
 /** Waits for a task; see `TaskStore.waitFor` for what it promises. */
