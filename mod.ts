@@ -48,10 +48,60 @@ export {
   type WriteOutcome,
 } from "./src/errors.ts";
 export { type KeyParts, makeKey, makePrefix, parseKey } from "./src/keys.ts";
+export type {
+  InputRequest,
+  InputResponse,
+  TaskHandle,
+} from "./src/mcp/extension/handle.ts";
+export type { TaskToolResult } from "./src/mcp/extension/outcome.ts";
+export type { DrainOptions, DrainResult } from "./src/mcp/extension/runner.ts";
+export type {
+  AuthInfoLike,
+  McpFetch,
+  McpFetchOptions,
+  McpHandlerLike,
+  McpServerLike,
+  RequestContext,
+  SchemaLike,
+  ToolCallContext,
+} from "./src/mcp/extension/sdk.ts";
+export {
+  TasksExtension,
+  type TasksExtensionOptions,
+} from "./src/mcp/extension/tasks_extension.ts";
+export type {
+  ArgumentsOf,
+  TaskToolConfig,
+  TaskToolHandler,
+} from "./src/mcp/extension/tool_calls.ts";
+export { TaskFailedError } from "./src/mcp/sdk_errors.ts";
+export type { SdkOwnerOptions } from "./src/mcp/sdk_owner.ts";
+export {
+  SdkTaskMessageQueue,
+  type SdkTaskMessageQueueOptions,
+} from "./src/mcp/sdk_task_message_queue.ts";
+export {
+  SdkTaskStore,
+  type SdkTaskStoreOptions,
+} from "./src/mcp/sdk_task_store.ts";
+export type {
+  SdkCreateTaskOptions,
+  SdkMeta,
+  SdkParams,
+  SdkQueuedMessage,
+  SdkRequest,
+  SdkRequestId,
+  SdkResult,
+} from "./src/mcp/sdk_types.ts";
 export {
   MemoryBackend,
   type MemoryBackendOptions,
 } from "./src/memory_backend.ts";
+export {
+  type MessageQueue,
+  type PushOptions,
+  QueueFullError,
+} from "./src/message_queue.ts";
 export type { DurabilityOptions, RetryOptions } from "./src/redis/caller.ts";
 export type {
   RedisClientLike,
@@ -61,10 +111,8 @@ export type {
   ScriptRunner,
 } from "./src/redis/client.ts";
 export type { KeySchemaName } from "./src/redis/key_schema.ts";
-export {
-  RedisBackend,
-  type RedisBackendOptions,
-} from "./src/redis/redis_backend.ts";
+export type { RedisBackendOptions } from "./src/redis/options.ts";
+export { RedisBackend } from "./src/redis/redis_backend.ts";
 export type { LuaScript } from "./src/redis/script.ts";
 export { LUA_CREATE } from "./src/redis/scripts/create.ts";
 export { LUA_DELETE } from "./src/redis/scripts/delete.ts";
@@ -73,6 +121,9 @@ export { LUA_LIST_PAGE } from "./src/redis/scripts/list_page.ts";
 export { LUA_LIST_TASKS } from "./src/redis/scripts/list_tasks.ts";
 export { LUA_PUT } from "./src/redis/scripts/put.ts";
 export { LUA_PUT_IF_VERSION } from "./src/redis/scripts/put_if_version.ts";
+export { LUA_QUEUE_DRAIN } from "./src/redis/scripts/queue_drain.ts";
+export { LUA_QUEUE_PUSH } from "./src/redis/scripts/queue_push.ts";
+export { LUA_QUEUE_SHIFT } from "./src/redis/scripts/queue_shift.ts";
 export { LUA_READ_RECORDS } from "./src/redis/scripts/read_records.ts";
 export {
   createTaskStore,
@@ -98,12 +149,25 @@ export {
 } from "./src/task/errors.ts";
 export type { TaskLimits } from "./src/task/limits.ts";
 export type {
+  CreateTaskOptions,
+  LeaseOptions,
+  ListTasksOptions,
+  TaskPage,
+  TaskRef,
+  TaskStoreOptions,
+  TaskUpdate,
+} from "./src/task/options.ts";
+export type {
   JsonRpcError,
   Task,
   TaskLease,
   TaskRecord,
 } from "./src/task/record.ts";
-export type { EncryptionOptions, SealKey } from "./src/task/seal.ts";
+export type {
+  EncryptionOptions,
+  SealCryptoKey,
+  SealKey,
+} from "./src/task/seal.ts";
 export {
   canTransition,
   type FinalTaskStatus,
@@ -111,14 +175,5 @@ export {
   TASK_STATUSES,
   type TaskStatus,
 } from "./src/task/status.ts";
-export {
-  type CreateTaskOptions,
-  type LeaseOptions,
-  type ListTasksOptions,
-  type TaskPage,
-  type TaskRef,
-  TaskStore,
-  type TaskStoreOptions,
-  type TaskUpdate,
-} from "./src/task/task_store.ts";
+export { TaskStore } from "./src/task/task_store.ts";
 export type { WaitOptions } from "./src/task/waiting.ts";
