@@ -123,19 +123,24 @@ Deno.test({
     try {
       await useEverything(sentinel);
       await using backend = new RedisBackend(sentinel, {
-        retry: { attempts: 100, timeoutMs: 30_000 },
+        retry: { timeoutMs: 1000 },
       });
       const key = makeKey("alice", "t-1");
       const meta = { expiresAt: Date.now() + 60_000 };
-      await backend.create(key, "before", { meta });
-      await waitForReplica(master);
+      // What the replica does not have yet, a failover would lose.
+      const durability = { replicas: 1, timeoutMs: 10_000 };
+      await new RedisBackend(sentinel, { durability })
+        .create(key, "before", { meta });
       await master.kill();
       await waitUntil("a write on the new master", async () => {
-        const found = await backend.get(key).catch(() => undefined);
-        return found !== undefined &&
-          await backend.putIfVersion(key, "after", found.version, meta)
-            .catch(() => undefined);
-      }, { deadlineMs: 30_000, everyMs: 100 });
+        try {
+          const { version } = await backend.get(key);
+          return await backend.putIfVersion(key, "after", version, meta);
+        } catch (error) {
+          if (error instanceof BackendError) return undefined;
+          throw error;
+        }
+      }, { deadlineMs: 60_000, everyMs: 100 });
       assertEquals((await backend.get(key)).data, "after");
     } finally {
       await sentinel.close();
@@ -155,14 +160,18 @@ Deno.test({
       }),
     );
     await waitForReplica(master);
-    await using backend = await RedisBackend.connect(master.url, {
-      durability: { replicas: 1, timeoutMs: 500 },
-    });
+    // A replica may be slow to confirm; one that is gone never does.
+    const open = (timeoutMs: number) =>
+      RedisBackend.connect(master.url, {
+        durability: { replicas: 1, timeoutMs },
+      });
+    await using backend = await open(10_000);
+    await using hasty = await open(200);
     const key = makeKey("alice", "t-1");
     assertEquals(await backend.create(key, "a"), 1);
     await replica.stop();
     const error = await assertRejects(
-      () => backend.putIfVersion(key, "b", 1),
+      () => hasty.putIfVersion(key, "b", 1),
       BackendError,
       "0 of 1 replicas",
     );
