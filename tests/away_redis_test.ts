@@ -114,6 +114,7 @@ redisTest("watch_outlives_a_dropped_connection", async (redis) => {
   const direct = await redis.connect();
   await direct.put(KEY, "1", HOUR);
   const seen: number[] = [];
+  const start = performance.now();
   for await (const { version } of backend.watch(KEY)) {
     seen.push(version);
     if (version === 1) {
@@ -124,4 +125,24 @@ redisTest("watch_outlives_a_dropped_connection", async (redis) => {
     else await direct.delete(KEY);
   }
   assertEquals(seen, [1, 2, 3]);
+  // Long before the safety re-read: reconnecting itself makes it look again.
+  assert(performance.now() - start < 5000);
+});
+
+redisTest("watch_sees_what_no_event_told_by_its_re_read", async (redis) => {
+  const backend = await redis.connect({ watchRefreshMs: 100 });
+  await backend.put(KEY, "1", HOUR);
+  const record = redis.record("alice", "t-1");
+  const seen: string[] = [];
+  const watching = async () => {
+    for await (const { data, version } of backend.watch(KEY)) {
+      seen.push(data);
+      // As another program might, that knows nothing of events.
+      if (version === 1) {
+        await redis.raw.hSet(record, { version: "2", data: "2" });
+      } else await redis.raw.del(record);
+    }
+  };
+  await within("the end of the watch", watching(), 3000);
+  assertEquals(seen, ["1", "2"]);
 });

@@ -167,7 +167,10 @@ export class Caller {
     if (code === 1 && !(confirmed >= replicas)) {
       throw new BackendError(
         `${call.what} is written, but ${confirmed} of ${replicas} replicas confirmed it within ${timeoutMs} ms`,
-        { outcome: "applied", version },
+        {
+          outcome: "applied",
+          ...(version === undefined ? {} : { version: Number(version) }),
+        },
       );
     }
     return answer;

@@ -162,7 +162,7 @@ export class RedisBackend implements StorageBackend {
 
   async put(key: string, data: string, meta?: RecordMeta): Promise<number> {
     const write = this.#write(key, data, meta);
-    const [code, version] = await this.#run<[number, number]>({
+    const [code, version] = await this.#run<[number, string]>({
       what: `put ${JSON.stringify(key)}`,
       script: LUA_PUT,
       keys: write.keys,
@@ -170,7 +170,7 @@ export class RedisBackend implements StorageBackend {
       kind: "once",
     }, key);
     requireSound(key, code);
-    return version;
+    return Number(version);
   }
 
   async putIfVersion(
@@ -181,7 +181,7 @@ export class RedisBackend implements StorageBackend {
   ): Promise<number> {
     const write = this.#write(key, data, meta);
     checkVersion(expected);
-    const [code, version] = await this.#run<[number, number]>({
+    const [code, version] = await this.#run<[number, string]>({
       what: `putIfVersion ${JSON.stringify(key)} at version ${expected}`,
       script: LUA_PUT_IF_VERSION,
       keys: write.keys,
@@ -190,9 +190,9 @@ export class RedisBackend implements StorageBackend {
     }, key);
     requireSound(key, code);
     if (code === REPLY.conflict) {
-      throw new VersionConflictError(key, expected, version);
+      throw new VersionConflictError(key, expected, Number(version));
     }
-    return version;
+    return Number(version);
   }
 
   async delete(key: string): Promise<boolean> {
@@ -239,7 +239,7 @@ export class RedisBackend implements StorageBackend {
   ): Promise<number> {
     const write = this.#write(key, data, options.meta);
     const maxRecords = checkCreate(options);
-    const [code, value] = await this.#run<[number, number]>({
+    const [code, value] = await this.#run<[number, string]>({
       what: `create ${JSON.stringify(key)}`,
       script: LUA_CREATE,
       keys: write.keys,
@@ -251,11 +251,12 @@ export class RedisBackend implements StorageBackend {
       kind: "guarded",
     }, key);
     requireSound(key, code);
-    if (code === REPLY.conflict) throw new VersionConflictError(key, 0, value);
+    const number = Number(value);
+    if (code === REPLY.conflict) throw new VersionConflictError(key, 0, number);
     if (code === REPLY.full) {
-      throw new CapacityExceededError(key, "records", maxRecords!, value);
+      throw new CapacityExceededError(key, "records", maxRecords!, number);
     }
-    return value;
+    return number;
   }
 
   async listPage(

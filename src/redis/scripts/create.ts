@@ -37,7 +37,7 @@ local code, version, standing = read_record(record)
 if code < 0 then return {code, 0} end
 if version then
   local mine = retry == '1' and version == '1' and standing == data
-  return {mine and ${REPLY.ok} or ${REPLY.conflict}, tonumber(version)}
+  return {mine and ${REPLY.ok} or ${REPLY.conflict}, version}
 end
 drop_expired()
 if max_records then

@@ -118,7 +118,8 @@ end
 /**
  * Adds `write_record(version, has_expiry)`, which writes the record over the
  * live one of that version (nil: there is none), moves its index entries only
- * where they change, publishes the new version and returns it as a number.
+ * where they change, publishes the new version and returns it, as text: clients
+ * misread integers near 2^53.
  * Needs `record`, `task`, `data`, `expires_ms`, `created_ms`, `channel`,
  * `now_ms`, `carry_out`, `refresh_index_expiry` and their locals.
  */
@@ -129,7 +130,7 @@ end
 local function write_record(version, has_expiry)
   local old_created = tonumber(redis.call('ZSCORE', created_index, task))
   local old_expires = tonumber(redis.call('ZSCORE', expiry_index, task))
-  local next_version = (tonumber(version) or 0) + 1
+  local next_version = as_text((tonumber(version) or 0) + 1)
   if expires_ms and expires_ms <= now_ms then
     carry_out({
       {'SPUBLISH', channel, '0'},
@@ -142,7 +143,7 @@ local function write_record(version, has_expiry)
   end
   -- Nobody reads the record before this script has ended: the event may go
   -- out before the write.
-  local commands = {{'SPUBLISH', channel, as_text(next_version)}}
+  local commands = {{'SPUBLISH', channel, next_version}}
   local function add(...) commands[#commands + 1] = {...} end
   local created = created_ms or (version and old_created) or now_ms
   local moves = old_created ~= created or old_expires ~= expires_ms
@@ -157,7 +158,7 @@ local function write_record(version, has_expiry)
   -- A hash whose expires_at has passed may still be there; nothing of it stays.
   if not version then add('DEL', record) end
   -- Version and data in one command: never one without the other.
-  add('HSET', record, 'version', as_text(next_version), 'data', data)
+  add('HSET', record, 'version', next_version, 'data', data)
   if expires_ms then
     if moves or not has_expiry then
       add('HSET', record, 'expires_at', as_text(math.ceil(expires_ms / 1000)))

@@ -33,11 +33,11 @@ export const LUA_PUT_IF_VERSION: LuaScript = defineScript(
   `
 local code, version, standing, has_expiry = read_record(record)
 if code < 0 then return {code, 0} end
-if not version then return {${REPLY.conflict}, 0} end
+if not version then return {${REPLY.conflict}, '0'} end
 -- Compared as text: exact, whatever the size.
 if version ~= expected then
   local mine = retry == '1' and standing == data and tonumber(version) == tonumber(expected) + 1
-  return {mine and ${REPLY.ok} or ${REPLY.conflict}, tonumber(version)}
+  return {mine and ${REPLY.ok} or ${REPLY.conflict}, version}
 end
 return {code, write_record(version, has_expiry)}
 `,
