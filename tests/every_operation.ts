@@ -5,14 +5,22 @@
  */
 
 import { assertEquals, assertRejects } from "@std/assert";
-import { makeKey, NotFoundError, type StorageBackend } from "../mod.ts";
+import {
+  makeKey,
+  makePrefix,
+  NotFoundError,
+  type StorageBackend,
+} from "../mod.ts";
 import { HOUR } from "./contract/harness.ts";
 import { within } from "./wait.ts";
 
 /** Every operation once, on whatever kind of client. */
-export async function everyOperation(backend: StorageBackend): Promise<void> {
-  const key = makeKey("urn:bob", "t-1");
-  const prefix = "urn%3Abob:";
+export async function everyOperation(
+  backend: StorageBackend,
+  owner = "urn:bob",
+): Promise<void> {
+  const key = makeKey(owner, "t-1");
+  const prefix = makePrefix(owner);
   assertEquals(
     await backend.create(key, "1", { meta: HOUR, maxRecords: 9 }),
     1,

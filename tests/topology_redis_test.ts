@@ -9,41 +9,24 @@ import { createClient, createCluster, createSentinel } from "redis";
 import {
   BackendError,
   makeKey,
-  makePrefix,
   RedisBackend,
   type RedisClientLike,
 } from "../mod.ts";
 import { type RedisServer, startRedisServer } from "../scripts/redis_server.ts";
+import { everyOperation } from "./every_operation.ts";
 import { ownServerEnabled, redisEnabled, redisUrl } from "./gate.ts";
-import { waitUntil, within } from "./wait.ts";
+import { waitUntil } from "./wait.ts";
 
 /** A replica is served when it asks, not after waiting for others. */
 const SYNC_AT_ONCE = ["--repl-diskless-sync-delay", "0"];
 
 const OWNERS = ["alice", "urn:bob", "{c}", "d", "e", "f", "g"];
 
-/** Every operation once per owner, and a watch that sees what another does. */
+/** Every operation for several owners: on a Cluster, on every node. */
 async function useEverything(client: RedisClientLike): Promise<void> {
   const prefix = `mcp-test-${crypto.randomUUID()}`;
   await using backend = new RedisBackend(client, { prefix });
-  for (const owner of OWNERS) {
-    const meta = { expiresAt: Date.now() + 60_000 };
-    const key = makeKey(owner, "t-1");
-    assertEquals(await backend.create(key, "a", { meta, maxRecords: 2 }), 1);
-    const watch = backend.watch(key)[Symbol.asyncIterator]();
-    const step = () => within(`a step of ${key}`, watch.next());
-    assertEquals((await step()).value, { data: "a", version: 1 });
-    assertEquals(await backend.put(key, "b", meta), 2);
-    assertEquals((await step()).value, { data: "b", version: 2 });
-    assertEquals(await backend.putIfVersion(key, "c", 2, meta), 3);
-    assertEquals((await step()).value, { data: "c", version: 3 });
-    assertEquals(await backend.get(key), { data: "c", version: 3 });
-    const records = [{ key, data: "c", version: 3 }];
-    assertEquals(await backend.listByPrefix(makePrefix(owner)), records);
-    assertEquals(await backend.listPage(makePrefix(owner)), { records });
-    assertEquals(await backend.delete(key), true);
-    assertEquals((await step()).done, true);
-  }
+  for (const owner of OWNERS) await everyOperation(backend, owner);
 }
 
 Deno.test({
