@@ -9,10 +9,12 @@ import { changeTests } from "./task/changes.ts";
 import { codecTests } from "./task/codec.ts";
 import { creationTests } from "./task/creation.ts";
 import { expiryTests } from "./task/expiry.ts";
+import { failureTests } from "./task/failures.ts";
 import { type EngineUnderTest, taskTest } from "./task/harness.ts";
 import { leaseTests } from "./task/leases.ts";
 import { limitTests } from "./task/limits.ts";
 import { listTests } from "./task/lists.ts";
+import { lostWorkerTests } from "./task/lost_workers.ts";
 import { ownerTests } from "./task/owners.ts";
 import { propertyTests } from "./task/properties.ts";
 import { raceTests } from "./task/races.ts";
@@ -33,9 +35,11 @@ export function taskContract(under: EngineUnderTest): void {
   expiryTests(test);
   raceTests(test);
   leaseTests(test);
+  lostWorkerTests(test);
   waitingTests(test);
   signalTests(test);
   codecTests(test);
+  failureTests(test);
   sealingTests(test);
   propertyTests(test);
 }

@@ -90,6 +90,18 @@ export async function taskIn(
   return await store.updateStatus(record, owner, status, `now ${status}`);
 }
 
+/** A store whose clock the test moves. */
+export async function clocked(ground: Ground) {
+  let now = Date.now();
+  const clock = () => now;
+  const store = await ground.open({
+    clock,
+    // Nothing here may end before its time.
+    limits: { ...ROOMY, maxTtlMs: 24 * 3600_000, defaultTtlMs: 24 * 3600_000 },
+  });
+  return { store, clock, pass: (ms: number) => now += ms };
+}
+
 /** What stands in the storage: parsed, as text, and its version. */
 export async function stored(
   backend: StorageBackend,

@@ -28,7 +28,7 @@ import {
 import { MUTATIONS } from "./transitions.ts";
 
 /** Every method that reads or changes one task. */
-const METHODS: readonly [
+export const METHODS: readonly [
   string,
   (store: TaskStore, taskId: string, owner: string) => Promise<unknown>,
 ][] = [

@@ -14,7 +14,6 @@ import {
   TaskNotFoundError,
   type TaskRecord,
   type TaskStatus,
-  type TaskStore,
   TaskTimeoutError,
 } from "../../mod.ts";
 import { pause, within } from "../wait.ts";
@@ -237,57 +236,6 @@ export function waitingTests(test: TaskTest): void {
       );
     }
   });
-
-  test("waiting_reader_learns_of_a_lost_worker", async (ground) => {
-    const [store, worker] = [await ground.open(), await ground.open()];
-    const { task } = await worker.create(OWNER, METHOD);
-    await worker.lease(task.taskId, OWNER, { forMs: 150, holder: "w" });
-    // Nobody writes or reads the task but those who wait.
-    const waiting = started(Promise.all([
-      store.waitFor(task.taskId, OWNER, { final: true }),
-      worker.waitFor(task.taskId, OWNER, { status: "failed" }),
-      versionsUntilFinal(store, task.taskId),
-    ]));
-    const [a, b, versions] = await within("the loss", waiting, SOON_MS);
-    assertEquals(a, b);
-    assertEquals([a.task.status, a.version], ["failed", 3]);
-    assertEquals(versions, [2, 3]);
-  });
-
-  test("waiting_reader_follows_a_renewed_lease", async (ground) => {
-    const [store, worker] = [await ground.open(), await ground.open()];
-    const { task } = await worker.create(OWNER, METHOD);
-    const lease = { forMs: 400, holder: "w" };
-    await worker.lease(task.taskId, OWNER, lease);
-    const waiting = started(store.waitFor(task.taskId, OWNER, { final: true }));
-    for (let n = 0; n < 4; n++) {
-      await pause(150);
-      await worker.renew(task.taskId, OWNER, lease);
-    }
-    const record = await within("the loss", waiting, SOON_MS);
-    assertEquals([record.task.status, record.version], ["failed", 7]);
-  });
-
-  test("waiting_reader_learns_of_a_lost_worker_by_a_slow_clock", async (ground) => {
-    // Timers and clocks are two things: one may wake before the other is due.
-    const startMs = Date.now();
-    const clock = () => startMs + Math.floor((Date.now() - startMs) * 0.8);
-    const store = await ground.open({ clock });
-    const { task } = await store.create(OWNER, METHOD);
-    await store.lease(task.taskId, OWNER, { forMs: 200, holder: "w" });
-    const controller = new AbortController();
-    const waiting = started(store.waitFor(task.taskId, OWNER, {
-      final: true,
-      signal: controller.signal,
-    }));
-    try {
-      const record = await within("the loss", waiting, 2000);
-      assertEquals(record.task.status, "failed");
-    } finally {
-      controller.abort();
-      await waiting.catch(() => {});
-    }
-  });
 }
 
 async function collect(
@@ -296,16 +244,4 @@ async function collect(
   const seen: TaskRecord[] = [];
   for await (const record of records) seen.push(record);
   return seen;
-}
-
-async function versionsUntilFinal(
-  store: TaskStore,
-  taskId: string,
-): Promise<number[]> {
-  const versions: number[] = [];
-  for await (const { task, version } of store.watch(taskId, OWNER)) {
-    versions.push(version);
-    if (task.status === "failed") break;
-  }
-  return versions;
 }
