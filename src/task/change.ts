@@ -117,7 +117,7 @@ export function leaseFrom(
 
 /** What changes with a final state: the lease ends, and the TTL may restart. */
 export function retain(
-  { retention }: ChangePolicy,
+  { retention, limits }: ChangePolicy,
   record: TaskRecord,
   now: number,
 ): TaskRecord {
@@ -126,7 +126,8 @@ export function retain(
   const kept = lease?.lostAt === undefined ? rest : record;
   const { ttl } = record.task;
   if (retention === "creation" || ttl === null) return kept;
-  return { ...kept, expiresAt: isoTime(now + ttl) };
+  // A task that was touched may have a TTL beyond what one may ask for.
+  return { ...kept, expiresAt: isoTime(now + Math.min(ttl, limits.maxTtlMs)) };
 }
 
 /** RFC 3339, with milliseconds. */

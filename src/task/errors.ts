@@ -253,14 +253,12 @@ export class TaskTimeoutError extends TaskError {
    *
    * @param taskId The id of the task.
    * @param timeoutMs How long was waited, in milliseconds.
-   * @param status The state it is still in, if that is known.
+   * @param status The state it is still in.
    */
-  constructor(taskId: string, timeoutMs: number, status?: TaskStatus) {
+  constructor(taskId: string, timeoutMs: number, status: TaskStatus) {
     super(
       INTERNAL_ERROR,
-      `task ${taskId} is ${
-        status === undefined ? "not read" : `still ${status}`
-      } after ${timeoutMs} ms`,
+      `task ${taskId} is still ${status} after ${timeoutMs} ms`,
     );
     this.name = "TaskTimeoutError";
     this.taskId = taskId;

@@ -6,12 +6,12 @@ import {
   TaskCancelledError,
   TaskError,
   taskGone,
+  TaskNotFoundError,
+  TaskStorageError,
 } from "./errors.ts";
+import { followTask } from "./follow.ts";
 import type { TaskRecord } from "./record.ts";
 import { isFinalStatus } from "./status.ts";
-
-/** How long to wait before a watch that failed is opened again. */
-const REOPEN_MS = 1000;
 
 /**
  * Follows a task to its end and aborts a signal if that end is not the
@@ -25,37 +25,34 @@ export function abortWithTask(
   watch: () => AsyncIterable<TaskRecord>,
 ): AbortSignal {
   const controller = new AbortController();
-  follow(taskId, clock, watch).then(
+  whyToStop(taskId, clock, watch).then(
     (reason) => reason && controller.abort(reason),
   );
   return controller.signal;
 }
 
 /** Resolves to why the work should stop; `undefined` if it has ended well. */
-async function follow(
+async function whyToStop(
   taskId: string,
   clock: () => number,
   watch: () => AsyncIterable<TaskRecord>,
 ): Promise<TaskError | undefined> {
   let last: TaskRecord | undefined;
-  while (true) {
-    try {
-      for await (last of watch()) {
-        if (isFinalStatus(last.task.status)) return reasonOf(last);
-      }
-      return taskGone(taskId, last, clock());
-    } catch (error) {
-      const { cause } = error as { cause?: unknown };
-      if (!(cause instanceof BackendError)) {
-        return error instanceof TaskError
-          ? taskGone(taskId, last, clock())
-          : undefined;
-      }
-      // The storage is away or closed; a closed one has nothing more to say.
-      if (cause.closed) return undefined;
-      await new Promise((resolve) => setTimeout(resolve, REOPEN_MS));
+  try {
+    for await (last of followTask(watch)) {
+      if (isFinalStatus(last.task.status)) return reasonOf(last);
     }
+  } catch (error) {
+    // A closed storage has nothing more to say; a damaged record is no task.
+    if (isClosed(error) || !(error instanceof TaskError)) return undefined;
+    if (!(error instanceof TaskNotFoundError)) return error;
   }
+  return taskGone(taskId, last, clock());
+}
+
+function isClosed(error: unknown): boolean {
+  return error instanceof TaskStorageError &&
+    error.cause instanceof BackendError && error.cause.closed;
 }
 
 function reasonOf({ task, lease }: TaskRecord): TaskError | undefined {

@@ -103,11 +103,13 @@ export async function waitForTask(
   const forward = () => stop.abort(signal?.reason);
   signal?.addEventListener("abort", forward);
   let last: TaskRecord | undefined;
-  const timer = timeoutMs === undefined || timeoutMs > MAX_TIMER_MS
-    ? undefined
-    : setTimeout(() => {
-      stop.abort(new TaskTimeoutError(taskId, timeoutMs, last?.task.status));
-    }, timeoutMs);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const start = performance.now();
+  const limit = (ms: number) => {
+    timer = setTimeout(() => {
+      stop.abort(new TaskTimeoutError(taskId, ms, last!.task.status));
+    }, Math.max(0, ms - (performance.now() - start)));
+  };
   try {
     for await (const record of watch(stop.signal)) {
       last = record;
@@ -115,6 +117,10 @@ export async function waitForTask(
       if (wanted.includes(now) || (final && isFinalStatus(now))) return record;
       if (isFinalStatus(now)) {
         throw new InvalidTransitionError(taskId, now, wanted[0] ?? now);
+      }
+      // However short the time: the task has been looked at once.
+      if (timer === undefined && timeoutMs !== undefined) {
+        if (timeoutMs <= MAX_TIMER_MS) limit(timeoutMs);
       }
     }
     throw taskGone(taskId, last, clock());

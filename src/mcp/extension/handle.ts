@@ -6,10 +6,10 @@
  */
 
 import type { TaskRecord } from "../../task/record.ts";
+import { followTask } from "../../task/follow.ts";
 import type { TaskUpdate } from "../../task/options.ts";
 import type { TaskStore } from "../../task/task_store.ts";
 import { missingCapability } from "./errors.ts";
-import { followTask } from "./follow.ts";
 import { asObject } from "./wire.ts";
 
 /** A request to the client, as MCP defines it. */
@@ -178,12 +178,10 @@ export class StoredTaskHandle implements TaskHandle {
   async #answersTo(
     keys: readonly string[],
   ): Promise<Readonly<Record<string, InputResponse>>> {
+    const { signal } = this;
     const versions = followTask(
-      this.#store,
-      this.taskId,
-      this.#owner,
-      this.signal,
-      this.#onError,
+      () => this.#store.watch(this.taskId, this.#owner, { signal }),
+      { signal, onError: this.#onError },
     );
     for await (const { inputResponses = {} } of versions) {
       if (keys.every((key) => Object.hasOwn(inputResponses, key))) {

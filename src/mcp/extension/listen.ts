@@ -6,6 +6,7 @@
  */
 
 import { TaskNotFoundError } from "../../task/errors.ts";
+import { followTask } from "../../task/follow.ts";
 import { isFinalStatus } from "../../task/status.ts";
 import type { TaskStore } from "../../task/task_store.ts";
 import {
@@ -15,7 +16,6 @@ import {
   MISSING_CAPABILITY,
   RpcError,
 } from "./errors.ts";
-import { followTask } from "./follow.ts";
 import { LISTEN, type ListenRequest, readListen } from "./listen_request.ts";
 import type {
   McpFetch,
@@ -215,7 +215,11 @@ export class TaskListens {
     const { store, onError } = this.#options;
     let last = "";
     try {
-      const versions = followTask(store, taskId, owner, stream.ended, onError);
+      const signal = stream.ended;
+      const versions = followTask(
+        () => store.watch(taskId, owner, { signal }),
+        { signal, onError },
+      );
       for await (const record of versions) {
         const task = detailedTask(record);
         // A lease renewed is a new version, but no news.
@@ -231,6 +235,8 @@ export class TaskListens {
         if (isFinalStatus(record.task.status)) return;
       }
     } catch (error) {
+      // The client has left, or the task is no more: nobody misses a word.
+      if (stream.ended.aborted || error instanceof TaskNotFoundError) return;
       onError(error);
     }
   }

@@ -11,10 +11,10 @@ import {
   TaskNotFoundError,
 } from "../../task/errors.ts";
 import type { TaskRecord } from "../../task/record.ts";
-import type { TaskUpdate } from "../../task/options.ts";
+import { isPassing, sleep } from "../../task/follow.ts";
+import type { LeaseOptions, TaskUpdate } from "../../task/options.ts";
 import type { TaskStore } from "../../task/task_store.ts";
 import { clientErrorOf, INTERNAL_ERROR, RpcError } from "./errors.ts";
-import { isPassing, sleep } from "./follow.ts";
 import { StoredTaskHandle, type TaskHandle } from "./handle.ts";
 import { keepLease } from "./lease_keeper.ts";
 import { outcomeOf, outcomeOfThrown } from "./outcome.ts";
@@ -45,8 +45,8 @@ export interface Job {
   readonly capabilities: Readonly<Record<string, unknown>>;
   /** What the result must fit. */
   readonly outputSchema: SchemaLike | undefined;
-  /** Makes the task, as `working`. */
-  readonly create: () => Promise<TaskRecord>;
+  /** Makes the task, as `working` and under a lease. */
+  readonly create: (lease: LeaseOptions) => Promise<TaskRecord>;
   /** The tool's handler, with its arguments. */
   readonly handler: (handle: TaskHandle) => unknown;
 }
@@ -128,18 +128,12 @@ export class TaskRunner {
   }
 
   async #start(job: Job): Promise<TaskRecord> {
-    const { store, holder, leaseMs } = this.#options;
-    const created = await job.create();
-    const { ownerId, task: { taskId } } = created;
-    let record: TaskRecord;
+    const { holder, leaseMs } = this.#options;
     const leasedAt = performance.now();
-    try {
-      record = await store.lease(created, ownerId, { holder, forMs: leaseMs });
-    } catch (error) {
-      // Nobody knows of it: no one would ever end it.
-      await store.delete(taskId, ownerId).catch(this.#options.onError);
-      throw error;
-    }
+    // In one write: no death of this process leaves a task without a worker
+    // that nobody would ever fail.
+    const record = await job.create({ holder, forMs: leaseMs });
+    const { ownerId, task: { taskId } } = record;
     const controller = new AbortController();
     const running: RunningTask = {
       tool: job.tool,

@@ -6,6 +6,7 @@
  */
 
 import { requireInteger } from "../../checks.ts";
+import type { LeaseOptions } from "../../task/options.ts";
 import type { TaskStore } from "../../task/task_store.ts";
 import { TaskListens } from "./listen.ts";
 import { type DrainOptions, type DrainResult, TaskRunner } from "./runner.ts";
@@ -169,7 +170,7 @@ export class TasksExtension {
       );
     }
     const calls = new ToolCalls({
-      create: (tool, ctx) => this.#create(tool, ctx),
+      create: (tool, ctx, lease) => this.#create(tool, ctx, lease),
       start: (job) => this.#runner.start(job),
       onError: this.#onError,
     });
@@ -260,11 +261,12 @@ export class TasksExtension {
     return result;
   }
 
-  #create({ config }: TaskTool, ctx: ToolCallContext) {
+  #create({ config }: TaskTool, ctx: ToolCallContext, lease: LeaseOptions) {
     const { owner, ttlMs, pollIntervalMs } = this.#options;
     return this.#store.create(owner(ctx), "tools/call", {
       ttlMs: config.ttlMs === undefined ? ttlMs : config.ttlMs,
       pollIntervalMs: config.pollIntervalMs ?? pollIntervalMs,
+      lease,
     });
   }
 }

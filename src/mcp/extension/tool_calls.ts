@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { LeaseOptions } from "../../task/options.ts";
 import type { TaskRecord } from "../../task/record.ts";
 import { clientErrorOf, protocolErrorOf, RpcError } from "./errors.ts";
 import type { InputRequest, InputResponse, TaskHandle } from "./handle.ts";
@@ -100,6 +101,7 @@ export interface ToolCallsOptions {
   readonly create: (
     tool: TaskTool,
     ctx: ToolCallContext,
+    lease: LeaseOptions,
   ) => Promise<TaskRecord>;
   /** Runs it. */
   readonly start: (job: Job) => Promise<TaskRecord>;
@@ -177,7 +179,7 @@ export class ToolCalls {
         tool: tool.name,
         capabilities: capabilitiesOf(ctx.mcpReq.envelope),
         outputSchema: tool.config.outputSchema,
-        create: () => this.#options.create(tool, ctx),
+        create: (lease) => this.#options.create(tool, ctx, lease),
         handler: (handle) => tool.handler(args, handle, ctx),
       });
       this.#outcomes.set(ctx, { result: createTaskResult(record) });

@@ -1,40 +1,38 @@
 /** Following a task through failures of the storage, for as long as needed. */
 
-import { BackendError } from "../../errors.ts";
-import type { TaskRecord } from "../../task/record.ts";
-import { TaskStorageError } from "../../task/errors.ts";
-import type { TaskStore } from "../../task/task_store.ts";
+import { BackendError } from "../errors.ts";
+import { TaskStorageError } from "./errors.ts";
+import type { TaskRecord } from "./record.ts";
 
 /** How long to wait before a watch that failed is opened again. */
 const REOPEN_MS = 1000;
 
+/** Options of {@linkcode followTask}. */
+export interface FollowOptions {
+  /** Ends the following between two watches. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told of every failure that is waited out. */
+  readonly onError?: ((error: unknown) => void) | undefined;
+}
+
 /**
- * Yields the task as it stands, then every later version. It ends when the
- * task is no more or the signal aborts; where the storage fails, the watch is
- * opened again, and what happened meanwhile is the next version.
+ * Yields every version of a watch. Where the storage fails, the watch is
+ * opened again, and what happened meanwhile is the next version; every other
+ * error is thrown.
  *
- * @param onError Told of every failure that is waited out.
+ * @param watch Opens the watch.
  */
 export async function* followTask(
-  store: TaskStore,
-  taskId: string,
-  owner: string,
-  signal: AbortSignal,
-  onError: (error: unknown) => void,
+  watch: () => AsyncIterable<TaskRecord>,
+  { signal, onError }: FollowOptions = {},
 ): AsyncGenerator<TaskRecord, void, void> {
-  while (!signal.aborted) {
+  while (!signal?.aborted) {
     try {
-      for await (const record of store.watch(taskId, owner, { signal })) {
-        yield record;
-      }
+      yield* watch();
       return;
     } catch (error) {
-      if (signal.aborted) return;
-      if (!isPassing(error)) {
-        if (error instanceof TaskStorageError) onError(error);
-        return;
-      }
-      onError(error);
+      if (signal?.aborted || !isPassing(error)) throw error;
+      onError?.(error);
       await sleep(REOPEN_MS, signal);
     }
   }
