@@ -74,16 +74,16 @@ export type {
   TaskToolConfig,
   TaskToolHandler,
 } from "./src/mcp/extension/tool_calls.ts";
-export { TaskFailedError } from "./src/mcp/sdk_errors.ts";
-export type { SdkOwnerOptions } from "./src/mcp/sdk_owner.ts";
+export { TaskFailedError } from "./src/mcp/sdk/errors.ts";
+export type { SdkOwnerOptions } from "./src/mcp/sdk/owner.ts";
 export {
   SdkTaskMessageQueue,
   type SdkTaskMessageQueueOptions,
-} from "./src/mcp/sdk_task_message_queue.ts";
+} from "./src/mcp/sdk/task_message_queue.ts";
 export {
   SdkTaskStore,
   type SdkTaskStoreOptions,
-} from "./src/mcp/sdk_task_store.ts";
+} from "./src/mcp/sdk/task_store.ts";
 export type {
   SdkCreateTaskOptions,
   SdkMeta,
@@ -92,7 +92,7 @@ export type {
   SdkRequest,
   SdkRequestId,
   SdkResult,
-} from "./src/mcp/sdk_types.ts";
+} from "./src/mcp/sdk/types.ts";
 export {
   MemoryBackend,
   type MemoryBackendOptions,

@@ -5,9 +5,9 @@ import {
   TaskError,
   TaskExpiredError,
   TaskNotFoundError,
-} from "../task/errors.ts";
-import type { JsonRpcError } from "../task/record.ts";
-import type { TaskStatus } from "../task/status.ts";
+} from "../../task/errors.ts";
+import type { JsonRpcError } from "../../task/record.ts";
+import type { TaskStatus } from "../../task/status.ts";
 
 /** The JSON-RPC error a task failed with, in place of its result. */
 export class TaskFailedError extends TaskError {

@@ -4,16 +4,16 @@
  * @module
  */
 
-import { InvalidDataError } from "../errors.ts";
-import { makeKey } from "../keys.ts";
-import { type MessageQueue, QueueFullError } from "../message_queue.ts";
+import { InvalidDataError } from "../../errors.ts";
+import { makeKey } from "../../keys.ts";
+import { type MessageQueue, QueueFullError } from "../../message_queue.ts";
 import {
   ownerByIdentity,
   ownerBySession,
   type OwnerOf,
   type SdkOwnerOptions,
-} from "./sdk_owner.ts";
-import type { SdkQueuedMessage } from "./sdk_types.ts";
+} from "./owner.ts";
+import type { SdkQueuedMessage } from "./types.ts";
 
 /** Options of an {@linkcode SdkTaskMessageQueue}. */
 export interface SdkTaskMessageQueueOptions extends SdkOwnerOptions {

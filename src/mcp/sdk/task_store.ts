@@ -4,24 +4,24 @@
  * @module
  */
 
-import { requireInteger } from "../checks.ts";
-import { TaskCursorError, TaskNotFoundError } from "../task/errors.ts";
-import type { Task, TaskRecord } from "../task/record.ts";
-import type { TaskStatus } from "../task/status.ts";
-import type { TaskStore } from "../task/task_store.ts";
-import { inWordsOfSdk, notFound, TaskFailedError } from "./sdk_errors.ts";
+import { requireInteger } from "../../checks.ts";
+import { TaskCursorError, TaskNotFoundError } from "../../task/errors.ts";
+import type { Task, TaskRecord } from "../../task/record.ts";
+import type { TaskStatus } from "../../task/status.ts";
+import type { TaskStore } from "../../task/task_store.ts";
+import { inWordsOfSdk, notFound, TaskFailedError } from "./errors.ts";
 import {
   ownerByIdentity,
   ownerBySession,
   type OwnerOf,
   type SdkOwnerOptions,
-} from "./sdk_owner.ts";
+} from "./owner.ts";
 import type {
   SdkCreateTaskOptions,
   SdkRequest,
   SdkRequestId,
   SdkResult,
-} from "./sdk_types.ts";
+} from "./types.ts";
 
 /** Tasks on a page, as many as the SDK's own store shows. */
 const PAGE_SIZE = 10;
