@@ -31,21 +31,20 @@ export async function runTests(
   env: Record<string, string>,
 ): Promise<Counts> {
   const first = await denoTest([...PROMISED_PERMISSIONS, ...std.args], env);
-  if (first.ignored.length === 0) return first.counts;
-  const names = first.ignored.map(({ name }) => name);
+  const { ignored } = first.counts;
+  if (ignored.length === 0) return first.counts;
   const second = await denoTest([
     ...PROMISED_PERMISSIONS,
     ...SERVER_PERMISSIONS,
     ...std.args,
     "--filter",
-    `/^(${names.map(escapeRegExp).join("|")})$/`,
-    ...new Set(first.ignored.map(({ file }) => file)),
+    `/^(${ignored.map(escapeRegExp).join("|")})$/`,
   ], env);
   return {
     passed: first.counts.passed + second.counts.passed,
     failed: first.counts.failed + second.counts.failed,
-    // The report also names what the filter left out.
-    ignored: second.counts.ignored.filter((name) => names.includes(name)),
+    // Only what the second report says was run has been run.
+    ignored: ignored.filter((name) => !second.ran.has(name)),
   };
 }
 
@@ -71,15 +70,10 @@ export async function runExamples(
   }
 }
 
-interface IgnoredTest {
-  readonly file: string;
-  readonly name: string;
-}
-
 async function denoTest(
   args: readonly string[],
   env: Record<string, string>,
-): Promise<{ counts: Counts; ignored: readonly IgnoredTest[] }> {
+): Promise<{ counts: Counts; ran: ReadonlySet<string> }> {
   const report = await Deno.makeTempFile({ suffix: ".xml" });
   try {
     const child = new Deno.Command(Deno.execPath(), {
@@ -96,16 +90,16 @@ async function denoTest(
       shown.pipeTo(Deno.stdout.writable, { preventClose: true }),
     ]);
     if (!success) console.log(`deno test ended with code ${code}`);
-    const ignored = readIgnored(await Deno.readTextFile(report));
+    const { ran, ignored } = readReport(await Deno.readTextFile(report));
     const { passed, failed } = readSummary(text);
     return {
       counts: {
         passed,
         // A module that does not type-check fails without being counted.
         failed: success ? failed : Math.max(failed, 1),
-        ignored: ignored.map(({ name }) => name),
+        ignored,
       },
-      ignored,
+      ran,
     };
   } finally {
     await Deno.remove(report);
@@ -120,14 +114,18 @@ function readSummary(output: string): { passed: number; failed: number } {
   return { passed: Number(last?.[1] ?? 0), failed: Number(last?.[2] ?? 0) };
 }
 
-/** Reads out of deno's JUnit report which tests were ignored. */
-function readIgnored(xml: string): IgnoredTest[] {
-  const skipped =
-    /<testcase name="([^"]*)" classname="([^"]*)"[^>]*>\s*<skipped/g;
-  return [...xml.matchAll(skipped)].map(([, name = "", file = ""]) => ({
-    file: unescapeXml(file),
-    name: unescapeXml(name),
-  }));
+/** Reads out of deno's JUnit report which tests ran and which were ignored. */
+function readReport(
+  xml: string,
+): { ran: Set<string>; ignored: readonly string[] } {
+  const ran = new Set<string>();
+  const ignored: string[] = [];
+  const cases = /<testcase name="([^"]*)"[^>]*?(?:\/>|>([^]*?)<\/testcase>)/g;
+  for (const [, name = "", body = ""] of xml.matchAll(cases)) {
+    if (body.includes("<skipped")) ignored.push(unescapeXml(name));
+    else ran.add(unescapeXml(name));
+  }
+  return { ran, ignored };
 }
 
 function unescapeXml(text: string): string {
