@@ -1,6 +1,6 @@
 /**
  * The package itself, as its tools see it: TypeScript consumers compile under
- * `tsc --strict` and run on Node, publint and attw find nothing.
+ * `tsc --strict` and run on Node and Bun, publint and attw find nothing.
  * `scripts/npm_tests.ts` runs it.
  */
 
@@ -16,8 +16,9 @@ const tarball = "../mcp-tasks-redis.tgz";
 test("tsc accepts the consumers", () => run("node_modules/.bin/tsc"));
 
 for (const file of readdirSync(".").filter((name) => name.endsWith(".ts"))) {
-  test(`${file} runs`, () =>
-    run(process.execPath, `built/${file.replace(/\.ts$/, ".js")}`));
+  const program = `built/${file.replace(/\.ts$/, ".js")}`;
+  test(`${file} runs on Node`, () => run(process.execPath, program));
+  test(`${file} runs on Bun`, () => run("node_modules/.bin/bun", program));
 }
 
 test("publint finds nothing", () =>
