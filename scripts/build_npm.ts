@@ -34,7 +34,7 @@ async function main(importMap: string, test: boolean): Promise<void> {
       code !== 7016 || !JSON.stringify(messageText).includes("deno-std"),
     compilerOptions: {
       target: "ES2022",
-      lib: ["ES2022", "DOM", "DOM.AsyncIterable", "ESNext.Disposable"],
+      lib: ["ES2022", "DOM", "DOM.Iterable", "ESNext.Disposable"],
     },
     package: {
       name: "mcp-tasks-redis",

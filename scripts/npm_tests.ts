@@ -10,6 +10,9 @@ import type { Counts } from "./counts.ts";
 import { readReadme } from "./readme.ts";
 
 const ROOT = new URL("..", import.meta.url);
+/** A run that takes longer hangs: it is ended, and has failed. */
+const TIMEOUT_MS = 5 * 60_000;
+
 const CONSUMER = new URL("tests/npm/", ROOT);
 
 /**
@@ -81,6 +84,7 @@ async function runNode(
     stdin: "null",
     stdout: "inherit",
     stderr: "inherit",
+    signal: AbortSignal.timeout(TIMEOUT_MS),
   }).output();
   const tap = await Deno.readTextFile(report);
   const count = (what: string) =>

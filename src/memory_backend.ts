@@ -26,6 +26,7 @@ import {
   requireInteger,
 } from "./checks.ts";
 import { encodeCursor, type Position } from "./cursor.ts";
+import { Ending } from "./ending.ts";
 import {
   BackendError,
   CapacityExceededError,
@@ -140,7 +141,7 @@ export class MemoryBackend implements StorageBackend {
   readonly #queues: MemoryMessageQueue;
   readonly #owners = new Map<string, Owner>();
   readonly #watchers = new Map<string, Set<Ring>>();
-  readonly #closed = new AbortController();
+  readonly #closed = new Ending();
   readonly #maxRecordBytes: number;
   readonly #clock: () => number;
   /** Where the sweep of idle owners goes on. */
@@ -164,7 +165,7 @@ export class MemoryBackend implements StorageBackend {
     this.#queues = new MemoryMessageQueue({
       maxRecordBytes,
       clock,
-      requireOpen: () => this.#closed.signal.throwIfAborted(),
+      requireOpen: () => this.#closed.throwIfOver(),
       recordEnd: (key) => this.#live(splitKey(key))?.expiresAt,
     });
   }
@@ -284,7 +285,7 @@ export class MemoryBackend implements StorageBackend {
     return watchRecord({
       key,
       refreshMs: Infinity,
-      closed: [this.#closed.signal],
+      closed: [this.#closed],
       read: () =>
         this.#answer(() => {
           const record = this.#live(parts);
@@ -297,7 +298,7 @@ export class MemoryBackend implements StorageBackend {
   }
 
   close(): Promise<void> {
-    this.#closed.abort(closedError());
+    this.#closed.end(closedError());
     this.#owners.clear();
     this.#queues.clear();
     return Promise.resolve();
@@ -311,7 +312,7 @@ export class MemoryBackend implements StorageBackend {
   /** Every error is a rejection, as it is from a backend that must ask. */
   #answer<T>(step: () => T): Promise<T> {
     return new Promise((resolve) => {
-      if (this.#closed.signal.aborted) throw closedError();
+      this.#closed.throwIfOver();
       resolve(step());
     });
   }

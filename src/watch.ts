@@ -4,6 +4,7 @@
  */
 
 import type { VersionedRecord, WatchOptions } from "./backend.ts";
+import type { Ending } from "./ending.ts";
 import { NotFoundError } from "./errors.ts";
 
 /** A record and how long it will still live. */
@@ -20,8 +21,8 @@ export interface WatchSource {
   readonly key: string;
   /** The longest sleep between two reads, in milliseconds. */
   readonly refreshMs: number;
-  /** Any of them aborts when the backend closes. */
-  readonly closed: readonly AbortSignal[];
+  /** Any of them is over when the backend is closed. */
+  readonly closed: readonly Ending[];
   /** Reads the live record, if there is one. */
   read(): Promise<WatchedRecord | undefined>;
   /**
@@ -39,8 +40,9 @@ export async function* watchRecord(
   source: WatchSource,
   { signal }: WatchOptions,
 ): AsyncGenerator<VersionedRecord, void, void> {
-  const bell = new Bell([...source.closed, ...(signal ? [signal] : [])]);
-  bell.throwIfEnded();
+  for (const closed of source.closed) closed.throwIfOver();
+  signal?.throwIfAborted();
+  const bell = new Bell(source.closed, signal);
   // Subscribed before the first read: a change between the two rings the bell.
   const unsubscribe = await source.subscribe((deleted) => bell.ring(deleted));
   try {
@@ -80,17 +82,22 @@ class Bell {
   deleted = false;
   #rung = false;
   #wake?: () => void;
-  readonly #ends: readonly AbortSignal[];
-  readonly #onAbort = () => this.ring(false);
+  readonly #endings: readonly Ending[];
+  readonly #signal: AbortSignal | undefined;
+  readonly #release: readonly (() => void)[];
+  readonly #onEnd = () => this.ring(false);
 
-  /** @param ends Any of them ends the watch with its reason. */
-  constructor(ends: readonly AbortSignal[]) {
-    this.#ends = ends;
-    for (const end of ends) end.addEventListener("abort", this.#onAbort);
+  /** Any of the endings, and the signal, end the watch with their reason. */
+  constructor(endings: readonly Ending[], signal: AbortSignal | undefined) {
+    this.#endings = endings;
+    this.#signal = signal;
+    this.#release = endings.map((ending) => ending.subscribe(this.#onEnd));
+    signal?.addEventListener("abort", this.#onEnd);
   }
 
   throwIfEnded(): void {
-    for (const end of this.#ends) end.throwIfAborted();
+    for (const ending of this.#endings) ending.throwIfOver();
+    this.#signal?.throwIfAborted();
   }
 
   ring(deleted: boolean): void {
@@ -120,9 +127,8 @@ class Bell {
   }
 
   dispose(): void {
-    for (const end of this.#ends) {
-      end.removeEventListener("abort", this.#onAbort);
-    }
+    for (const release of this.#release) release();
+    this.#signal?.removeEventListener("abort", this.#onEnd);
   }
 }
 

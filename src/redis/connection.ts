@@ -1,5 +1,6 @@
 /** What all backends on one client share: calls, events, and the end of both. */
 
+import { Ending } from "../ending.ts";
 import { BackendError } from "../errors.ts";
 import { Caller, type CallPolicy } from "./caller.ts";
 import type { OwnedClient, RedisClientLike } from "./client.ts";
@@ -10,7 +11,8 @@ import { within } from "./within.ts";
 export class Connection {
   readonly caller: Caller;
   readonly events: EventHub;
-  readonly #ended = new AbortController();
+  /** Over once the connection has ended. */
+  readonly ended: Ending = new Ending();
   readonly #owned: OwnedClient | undefined;
 
   /** @param owned The client once more, if it is ours to close. */
@@ -24,14 +26,9 @@ export class Connection {
     this.#owned = owned;
   }
 
-  /** Aborts when the connection ends. */
-  get ended(): AbortSignal {
-    return this.#ended.signal;
-  }
-
   async close(): Promise<void> {
-    if (this.#ended.signal.aborted) return;
-    this.#ended.abort(closedError());
+    if (this.ended.isOver) return;
+    this.ended.end(closedError());
     this.events.close();
     if (this.#owned) await closeClient(this.#owned);
   }

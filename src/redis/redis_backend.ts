@@ -23,6 +23,7 @@ import {
   checkVersion,
 } from "../checks.ts";
 import { encodeCursor } from "../cursor.ts";
+import { Ending } from "../ending.ts";
 import {
   CapacityExceededError,
   NotFoundError,
@@ -86,7 +87,7 @@ export class RedisBackend implements StorageBackend {
   readonly #schema: KeySchema;
   readonly #maxRecordBytes: number;
   readonly #watchRefreshMs: number;
-  readonly #closed = new AbortController();
+  readonly #closed = new Ending();
   /** Shared with the backends that `withPrefix` makes. */
   #connection: Connection;
   /** Whether closing this backend ends the connection. */
@@ -301,15 +302,15 @@ export class RedisBackend implements StorageBackend {
     return watchRecord({
       key,
       refreshMs: this.#watchRefreshMs,
-      closed: [this.#closed.signal, this.#connection.ended],
+      closed: [this.#closed, this.#connection.ended],
       read: () => this.#read(key, parts),
       subscribe: (ring) => this.#connection.events.subscribe(channel, ring),
     }, options);
   }
 
   async close(): Promise<void> {
-    if (this.#closed.signal.aborted) return;
-    this.#closed.abort(closedError());
+    if (this.#closed.isOver) return;
+    this.#closed.end(closedError());
     if (this.#closesConnection) await this.#connection.close();
   }
 
@@ -319,8 +320,8 @@ export class RedisBackend implements StorageBackend {
   }
 
   #requireOpen(): void {
-    this.#closed.signal.throwIfAborted();
-    this.#connection.ended.throwIfAborted();
+    this.#closed.throwIfOver();
+    this.#connection.ended.throwIfOver();
   }
 
   /** Runs a script; an answer about a key of another type names the key. */

@@ -28,7 +28,7 @@ export async function* followTask(
 ): AsyncGenerator<TaskRecord, void, void> {
   while (!signal?.aborted) {
     try {
-      yield* watch();
+      for await (const record of watch()) yield record;
       return;
     } catch (error) {
       if (signal?.aborted || !isPassing(error)) throw error;

@@ -125,7 +125,9 @@ export class TaskRecords {
       const found = await Promise.all(
         records.map((stored) => this.#receive(stored.key, owner, stored)),
       );
-      const tasks = found.filter((record) => record !== undefined);
+      const tasks = found.filter((record): record is TaskRecord =>
+        record !== undefined
+      );
       return nextCursor === undefined ? { tasks } : { tasks, nextCursor };
     } catch (error) {
       throw translate(error, "");

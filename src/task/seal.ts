@@ -118,7 +118,7 @@ export class Sealer {
   }
 
   async #decrypt(
-    bytes: Uint8Array<ArrayBuffer>,
+    bytes: NonNullable<ReturnType<typeof decodeBase64Url>>,
     record: TaskRecord,
   ): Promise<Record<string, unknown> | undefined> {
     for (const key of this.#keys) {
@@ -150,7 +150,7 @@ export function requireUnsealed(key: string, record: TaskRecord): TaskRecord {
   );
 }
 
-function boundTo({ ownerId, task }: TaskRecord): Uint8Array<ArrayBuffer> {
+function boundTo({ ownerId, task }: TaskRecord) {
   return new TextEncoder().encode(JSON.stringify([ownerId, task.taskId]));
 }
 

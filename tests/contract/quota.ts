@@ -187,7 +187,7 @@ export function quotaTests(test: ContractTest): void {
         ),
       );
       assertEquals(
-        versions.toSorted((a, b) => a - b),
+        [...versions].sort((a, b) => a - b),
         Array.from({ length: 200 }, (_, n) => n + 1),
       );
       assertEquals(await backend.get(KEY), {

@@ -34,6 +34,28 @@ test("keys go together and come apart again", () => {
   assert.throws(() => makeKey("", "t-1"), InvalidKeyError);
 });
 
+test("fifty watches at once draw no warning from Node", async () => {
+  const warnings = [];
+  const listen = (warning) => warnings.push(warning.message);
+  process.on("warning", listen);
+  const backend = await RedisBackend.connect(url, { prefix });
+  try {
+    const key = makeKey("alice", randomUUID());
+    await backend.put(key, "x", inAMinute());
+    let seen = 0;
+    const watches = Array.from({ length: 50 }, async () => {
+      for await (const _ of backend.watch(key)) {
+        if (++seen === 50) await backend.delete(key);
+      }
+    });
+    await Promise.all(watches);
+  } finally {
+    await backend.close();
+    process.off("warning", listen);
+  }
+  assert.deepEqual(warnings, []);
+});
+
 contract("memory", () => Promise.resolve(new MemoryBackend()));
 contract("redis", () => RedisBackend.connect(url, { prefix }));
 

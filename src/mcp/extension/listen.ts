@@ -133,7 +133,8 @@ export class TaskListens {
         }
       }),
     );
-    return { taskIds: found.filter((id) => id !== undefined), owner };
+    const known = found.filter((id): id is string => id !== undefined);
+    return { taskIds: known, owner };
   }
 
   #serve(
@@ -194,7 +195,9 @@ export class TaskListens {
           ...message,
           params: { ...params, notifications: { ...others, taskIds } },
         });
-        for (const taskId of taskIds) this.#notify(listen, taskId, owner);
+        for (const taskId of taskIds) {
+          stream.during((ended) => this.#notify(listen, taskId, owner, ended));
+        }
       } else if (message.result !== undefined) {
         // The handler ends a stream it has nothing to send on; tasks remain.
         listen.result = message;
@@ -211,11 +214,11 @@ export class TaskListens {
     { stream, result }: OpenListen,
     taskId: string,
     owner: string,
+    signal: AbortSignal,
   ): Promise<void> {
     const { store, onError } = this.#options;
     let last = "";
     try {
-      const signal = stream.ended;
       const versions = followTask(
         () => store.watch(taskId, owner, { signal }),
         { signal, onError },
@@ -236,7 +239,7 @@ export class TaskListens {
       }
     } catch (error) {
       // The client has left, or the task is no more: nobody misses a word.
-      if (stream.ended.aborted || error instanceof TaskNotFoundError) return;
+      if (signal.aborted || error instanceof TaskNotFoundError) return;
       onError(error);
     }
   }

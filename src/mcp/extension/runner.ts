@@ -119,7 +119,7 @@ export class TaskRunner {
     const failed = await Promise.all(
       [...late].map((task) => this.#interrupt(task)),
     );
-    const ids = failed.filter((id) => id !== undefined);
+    const ids = failed.filter((id): id is string => id !== undefined);
     return {
       finished: tasks.map(({ taskId }) => taskId)
         .filter((id) => !ids.includes(id)),

@@ -6,6 +6,7 @@ export class SseStream {
   readonly readable: ReadableStream<Uint8Array>;
   readonly #encoder = new TextEncoder();
   readonly #left = new AbortController();
+  readonly #tasks = new Set<AbortController>();
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   #waiting: (() => void)[] = [];
 
@@ -22,6 +23,21 @@ export class SseStream {
   /** Aborts once the stream has ended, from either side. */
   get ended(): AbortSignal {
     return this.#left.signal;
+  }
+
+  /**
+   * Calls a task with a signal of its own that aborts with the stream: of one
+   * signal, Node suspects more than ten listeners to be a leak.
+   */
+  async during<T>(task: (ended: AbortSignal) => Promise<T>): Promise<T> {
+    const controller = new AbortController();
+    if (this.ended.aborted) controller.abort();
+    this.#tasks.add(controller);
+    try {
+      return await task(controller.signal);
+    } finally {
+      this.#tasks.delete(controller);
+    }
   }
 
   /** Sends a JSON-RPC message; resolves when there is room for another. */
@@ -43,6 +59,7 @@ export class SseStream {
   end(): void {
     if (this.ended.aborted) return;
     this.#left.abort();
+    for (const task of this.#tasks) task.abort();
     this.#wake();
     try {
       this.#controller.close();
