@@ -9,7 +9,6 @@ import type {
   CreateOptions,
   KeyedRecord,
   ListPageOptions,
-  PageOrder,
   RecordMeta,
   RecordPage,
   StorageBackend,
@@ -25,7 +24,7 @@ import {
   DEFAULT_MAX_RECORD_BYTES,
   requireInteger,
 } from "./checks.ts";
-import { encodeCursor, type Position } from "./cursor.ts";
+import { encodeCursor } from "./cursor.ts";
 import { Ending } from "./ending.ts";
 import {
   BackendError,
@@ -34,9 +33,9 @@ import {
   VersionConflictError,
 } from "./errors.ts";
 import { type KeyParts, splitKey, splitPrefix } from "./keys.ts";
+import { Owner, type StoredRecord } from "./memory_owner.ts";
 import { MemoryMessageQueue } from "./memory_message_queue.ts";
 import type { MessageQueue } from "./message_queue.ts";
-import { SortedIndex } from "./sorted_index.ts";
 import { type Ring, watchRecord } from "./watch.ts";
 
 /** Options of a {@linkcode MemoryBackend}. */
@@ -47,76 +46,11 @@ export interface MemoryBackendOptions {
   readonly clock?: () => number;
 }
 
-interface StoredRecord {
-  data: string;
-  version: number;
-  expiresAt: number;
-}
-
 /** A write, checked. */
 interface Write extends KeyParts {
   readonly key: string;
   readonly data: string;
   readonly meta: RecordMeta;
-}
-
-/** What one owner has; the indexes mirror the sorted sets in Redis. */
-class Owner {
-  readonly records = new Map<string, StoredRecord>();
-  readonly byCreation = new SortedIndex();
-  readonly byExpiry = new SortedIndex();
-
-  /** Removes what has expired and says how much that was. */
-  expire(now: number): number {
-    const gone = this.byExpiry.takeUpTo(now);
-    for (const { task } of gone) {
-      this.records.delete(task);
-      this.byCreation.delete(task);
-    }
-    return gone.length;
-  }
-
-  write(task: string, data: string, meta: RecordMeta, now: number): number {
-    const old = this.records.get(task);
-    const version = (old?.version ?? 0) + 1;
-    const expiresAt = meta.expiresAt ?? Infinity;
-    if (expiresAt <= now) {
-      this.delete(task);
-      return version;
-    }
-    this.records.set(task, { data, version, expiresAt });
-    const createdAt = meta.createdAt ?? this.byCreation.score(task) ?? now;
-    this.byCreation.set(task, createdAt);
-    if (expiresAt === Infinity) this.byExpiry.delete(task);
-    else this.byExpiry.set(task, expiresAt);
-    return version;
-  }
-
-  /** The rank of the first record behind a place, or at that end. */
-  firstRank(order: PageOrder, after: Position | undefined): number {
-    if (after === undefined) {
-      return order === "oldest" ? 0 : this.byCreation.size - 1;
-    }
-    const place = { score: Number(after.createdAt), task: after.task };
-    const rank = this.byCreation.rank(place);
-    if (order === "newest") return rank - 1;
-    const at = this.byCreation.at(rank);
-    return at?.score === place.score && at.task === place.task
-      ? rank + 1
-      : rank;
-  }
-
-  recordAt(prefix: string, rank: number): KeyedRecord {
-    const task = this.byCreation.at(rank)!.task;
-    const { data, version } = this.records.get(task)!;
-    return { key: prefix + task, data, version };
-  }
-
-  delete(task: string): boolean {
-    this.byCreation.delete(task);
-    this.byExpiry.delete(task);
-    return this.records.delete(task);
-  }
 }
 
 /**

@@ -6,6 +6,7 @@
 import { requireInteger } from "../checks.ts";
 import { BackendError } from "../errors.ts";
 import type { PipelineLike, RedisClientLike, ScriptRunner } from "./client.ts";
+import type { KeySchema } from "./key_schema.ts";
 import { type LuaScript, runScript } from "./script.ts";
 import { NoAnswerError, within } from "./within.ts";
 
@@ -60,6 +61,14 @@ export interface Call {
    * is not, its outcome stays unknown.
    */
   readonly kind: "read" | "guarded" | "once";
+}
+
+/** What the parts of a backend run their scripts with. */
+export interface ScriptSource {
+  readonly schema: KeySchema;
+  readonly maxRecordBytes: number;
+  /** Runs a script; `key` is what its errors name. */
+  run<T>(call: Call, key: string): Promise<T>;
 }
 
 /** Runs calls on one client. */

@@ -35,11 +35,12 @@ export class KeySchema {
   }
 
   /**
-   * Whether the index keys may expire. Under `"pmcp"` they may not: the other
-   * writer adds tasks to an index without prolonging it.
+   * Whether the index keys may expire, as scripts take it: "1" or "0". Under
+   * `"pmcp"` they may not: the other writer adds tasks to an index without
+   * prolonging it.
    */
-  get indexesExpire(): boolean {
-    return this.name === "mcp";
+  get indexesExpire(): "0" | "1" {
+    return this.name === "mcp" ? "1" : "0";
   }
 
   /** Hash: `version`, `data`, `expires_at`. */
@@ -55,6 +56,11 @@ export class KeySchema {
   /** Sorted set: task id by expiry in milliseconds, only tasks with a TTL. */
   expiryIndex(owner: string): string {
     return this.#key("exp", owner);
+  }
+
+  /** Both indexes, in the order scripts take them. */
+  indexes(owner: string): string[] {
+    return [this.createdIndex(owner), this.expiryIndex(owner)];
   }
 
   /** Sharded channel: the new version of each write, 0 on delete. */

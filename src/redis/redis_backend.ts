@@ -15,25 +15,18 @@ import type {
   VersionedRecord,
   WatchOptions,
 } from "../backend.ts";
-import {
-  checkCreate,
-  checkData,
-  checkMeta,
-  checkPage,
-  checkVersion,
-} from "../checks.ts";
-import { encodeCursor } from "../cursor.ts";
+import { checkCreate, checkData, checkMeta, checkVersion } from "../checks.ts";
 import { Ending } from "../ending.ts";
 import {
   CapacityExceededError,
   NotFoundError,
   VersionConflictError,
 } from "../errors.ts";
-import { type KeyParts, splitKey, splitPrefix } from "../keys.ts";
+import { type KeyParts, splitKey } from "../keys.ts";
 import type { MessageQueue } from "../message_queue.ts";
 import { type WatchedRecord, watchRecord } from "../watch.ts";
 import { explain, requireSound } from "./answers.ts";
-import type { Call } from "./caller.ts";
+import type { Call, ScriptSource } from "./caller.ts";
 import {
   connectClient,
   type RedisClientLike,
@@ -42,19 +35,14 @@ import {
 import { closedError, Connection } from "./connection.ts";
 import type { KeySchema } from "./key_schema.ts";
 import { type RedisBackendOptions, resolveOptions } from "./options.ts";
+import { RedisLists } from "./redis_lists.ts";
 import { RedisMessageQueue } from "./redis_message_queue.ts";
 import { LUA_CREATE } from "./scripts/create.ts";
 import { LUA_DELETE } from "./scripts/delete.ts";
 import { REPLY } from "./scripts/fragments.ts";
 import { LUA_GET } from "./scripts/get.ts";
-import { LUA_LIST_PAGE } from "./scripts/list_page.ts";
-import { LUA_LIST_TASKS } from "./scripts/list_tasks.ts";
 import { LUA_PUT } from "./scripts/put.ts";
 import { LUA_PUT_IF_VERSION } from "./scripts/put_if_version.ts";
-import { LUA_READ_RECORDS } from "./scripts/read_records.ts";
-
-/** One `read_records` call reads at most so many: it must not block long. */
-const READ_CHUNK = 1000;
 
 /**
  * A {@linkcode StorageBackend} on Redis >= 7.0 or Valkey >= 7.2: a single
@@ -82,6 +70,7 @@ const READ_CHUNK = 1000;
 export class RedisBackend implements StorageBackend {
   /** Queues of messages beside the records, on the same connection. */
   readonly queues: MessageQueue;
+  readonly #lists: RedisLists;
   readonly #client: RedisClientLike;
   readonly #options: RedisBackendOptions;
   readonly #schema: KeySchema;
@@ -108,11 +97,13 @@ export class RedisBackend implements StorageBackend {
     this.#maxRecordBytes = resolved.maxRecordBytes;
     this.#watchRefreshMs = resolved.watchRefreshMs;
     this.#connection = new Connection(client, resolved.policy, undefined);
-    this.queues = new RedisMessageQueue({
+    const source: ScriptSource = {
       schema: this.#schema,
       maxRecordBytes: this.#maxRecordBytes,
       run: (call, key) => this.#run(call, key),
-    });
+    };
+    this.#lists = new RedisLists(source);
+    this.queues = new RedisMessageQueue(source);
   }
 
   /**
@@ -206,23 +197,15 @@ export class RedisBackend implements StorageBackend {
       args: () => [
         task,
         this.#schema.events(owner, task),
-        flag(this.#schema.indexesExpire),
+        this.#schema.indexesExpire,
       ],
       kind: "once",
     }, key);
     return answer === 1;
   }
 
-  async listByPrefix(prefix: string): Promise<KeyedRecord[]> {
-    const owner = splitPrefix(prefix);
-    const tasks = await this.#run<string[]>({
-      what: `listByPrefix ${JSON.stringify(prefix)}`,
-      script: LUA_LIST_TASKS,
-      keys: this.#indexKeys(owner),
-      args: () => [],
-      kind: "read",
-    }, prefix);
-    return await this.#readAll(prefix, owner, tasks);
+  listByPrefix(prefix: string): Promise<KeyedRecord[]> {
+    return this.#lists.all(prefix);
   }
 
   /** Always 0: the server expires keys itself. Nothing is sent. */
@@ -260,37 +243,8 @@ export class RedisBackend implements StorageBackend {
     return number;
   }
 
-  async listPage(
-    prefix: string,
-    options: ListPageOptions = {},
-  ): Promise<RecordPage> {
-    const owner = splitPrefix(prefix);
-    const { limit, order, after } = checkPage(options);
-    let createdAt = after?.createdAt ?? "";
-    let task = after?.task ?? "";
-    while (true) {
-      const answer = await this.#run<[number, string, string, ...string[]]>({
-        what: `listPage ${JSON.stringify(prefix)}`,
-        script: LUA_LIST_PAGE,
-        keys: this.#indexKeys(owner),
-        args: () => [order, String(limit), createdAt, task],
-        kind: "read",
-      }, prefix);
-      const [more, lastCreatedAt, lastTask, ...found] = answer;
-      const tasks = found.filter((_, i) => i % 2 === 0);
-      const records = await this.#readAll(prefix, owner, tasks);
-      if (more === 0) return { records };
-      createdAt = lastCreatedAt;
-      task = lastTask;
-      // An empty page is never handed out while more may follow: only behind
-      // a backlog of expired tasks does it take a further call.
-      if (records.length > 0) {
-        return {
-          records,
-          nextCursor: encodeCursor(order, { createdAt, task }),
-        };
-      }
-    }
+  listPage(prefix: string, options: ListPageOptions = {}): Promise<RecordPage> {
+    return this.#lists.page(prefix, options);
   }
 
   watch(
@@ -357,40 +311,6 @@ export class RedisBackend implements StorageBackend {
     };
   }
 
-  /** Reads records by name: all chunks at once, one round trip. */
-  async #readAll(
-    prefix: string,
-    owner: string,
-    tasks: string[],
-  ): Promise<KeyedRecord[]> {
-    const chunks: string[][] = [];
-    for (let i = 0; i < tasks.length; i += READ_CHUNK) {
-      chunks.push(tasks.slice(i, i + READ_CHUNK));
-    }
-    const answers = await Promise.all(
-      chunks.map((chunk) =>
-        this.#run<[string | number, string?][]>({
-          what: `read ${chunk.length} records of ${JSON.stringify(prefix)}`,
-          script: LUA_READ_RECORDS,
-          keys: [
-            ...this.#indexKeys(owner),
-            ...chunk.map((task) => this.#schema.record(owner, task)),
-          ],
-          args: () => [flag(this.#schema.indexesExpire), ...chunk],
-          kind: "read",
-        }, prefix)
-      ),
-    );
-    const records: KeyedRecord[] = [];
-    for (const [i, [version, data]] of answers.flat().entries()) {
-      if (version === undefined) continue;
-      const key = prefix + tasks[i];
-      if (data === undefined) requireSound(key, Number(version));
-      else records.push({ key, data, version: Number(version) });
-    }
-    return records;
-  }
-
   /** KEYS and the first ARGV of a script that writes one record. */
   #write(
     key: string,
@@ -408,20 +328,12 @@ export class RedisBackend implements StorageBackend {
         String(expiresAt ?? ""),
         String(createdAt ?? ""),
         this.#schema.events(parts.owner, parts.task),
-        flag(this.#schema.indexesExpire),
+        this.#schema.indexesExpire,
       ],
     };
   }
 
   #recordKeys({ owner, task }: KeyParts): string[] {
-    return [this.#schema.record(owner, task), ...this.#indexKeys(owner)];
+    return [this.#schema.record(owner, task), ...this.#schema.indexes(owner)];
   }
-
-  #indexKeys(owner: string): string[] {
-    return [this.#schema.createdIndex(owner), this.#schema.expiryIndex(owner)];
-  }
-}
-
-function flag(value: boolean): string {
-  return value ? "1" : "0";
 }

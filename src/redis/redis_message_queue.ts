@@ -20,26 +20,17 @@ import {
   type PushOptions,
   QueueFullError,
 } from "../message_queue.ts";
-import type { Call } from "./caller.ts";
-import type { KeySchema } from "./key_schema.ts";
+import type { ScriptSource } from "./caller.ts";
 import { REPLY } from "./scripts/fragments.ts";
 import { LUA_QUEUE_DRAIN } from "./scripts/queue_drain.ts";
 import { LUA_QUEUE_PUSH } from "./scripts/queue_push.ts";
 import { LUA_QUEUE_SHIFT } from "./scripts/queue_shift.ts";
 
-/** What the queues need of their backend. */
-export interface RedisQueueSource {
-  readonly schema: KeySchema;
-  readonly maxRecordBytes: number;
-  /** Runs a script; `key` is what its errors name. */
-  run<T>(call: Call, key: string): Promise<T>;
-}
-
 /** Every promise of `MessageQueue`, on Redis. */
 export class RedisMessageQueue implements MessageQueue {
-  readonly #source: RedisQueueSource;
+  readonly #source: ScriptSource;
 
-  constructor(source: RedisQueueSource) {
+  constructor(source: ScriptSource) {
     this.#source = source;
   }
 
