@@ -18,6 +18,9 @@ export const DEFAULT_MAX_RECORD_BYTES: number = 8 * 1024 * 1024;
 /** The most records a page may have. */
 export const MAX_PAGE_LIMIT = 1000;
 
+/** The longest time a timer can wait: 32 bits of milliseconds. */
+export const MAX_TIMER_MS: number = 2 ** 31 - 1;
+
 /** The last moment a `Date` can name, in epoch milliseconds. */
 const MAX_TIME_MS = 8.64e15;
 
@@ -99,6 +102,11 @@ export function requireInteger(
 /** The length of text in UTF-8; exact only where it decides about the limit. */
 function utf8Length(text: string, limit: number): number {
   if (text.length * 3 <= limit) return text.length;
+  return utf8Bytes(text);
+}
+
+/** The length of text in UTF-8. */
+export function utf8Bytes(text: string): number {
   return new TextEncoder().encode(text).length;
 }
 

@@ -4,6 +4,7 @@
  */
 
 import type { VersionedRecord, WatchOptions } from "./backend.ts";
+import { MAX_TIMER_MS } from "./checks.ts";
 import type { Ending } from "./ending.ts";
 import { NotFoundError } from "./errors.ts";
 
@@ -31,9 +32,6 @@ export interface WatchSource {
    */
   subscribe(ring: Ring): Promise<() => Promise<void>>;
 }
-
-/** Timers hold 32 bits of milliseconds. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Watches one record; see `StorageBackend.watch` for what it promises. */
 export async function* watchRecord(

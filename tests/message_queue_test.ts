@@ -109,6 +109,35 @@ redisTest("queue_script_touches_only_the_keys_it_declares", async (redis) => {
   }
 });
 
+for (const missing of ["rpush", "pexpire", "pexpireat", "pexpiretime"]) {
+  redisTest(`queue_user_without_${missing}_leaves_nothing`, async (redis) => {
+    const user = `queue-${crypto.randomUUID()}`;
+    const rules = [`~${redis.prefix}:*`, "+@all", `-${missing}`];
+    await redis.raw.aclSetUser(user, ["on", ">secret", ...rules]);
+    try {
+      const { hostname, port } = new URL(redis.url);
+      const backend = await redis.connect({}, {
+        url: `redis://${user}:secret@${hostname}:${port || 6379}`,
+      });
+      const admin = await redis.connect();
+      const expiresAt = Date.now() + 60_000;
+      // One queue follows a record, the other has none.
+      await admin.put(makeKey("alice", "t-1"), "x", { expiresAt });
+      for (const key of [KEY, makeKey("bob", "t-1")]) {
+        await backend.queues.push(key, "x").catch((error) => {
+          if (!(error instanceof BackendError)) throw error;
+        });
+      }
+      for (const owner of ["alice", "bob"]) {
+        const queue = `${redis.prefix}:queue:{${owner}}:t-1`;
+        assert(await redis.raw.pTTL(queue) !== -1, `${owner}'s lives for ever`);
+      }
+    } finally {
+      await redis.raw.aclDelUser(user);
+    }
+  });
+}
+
 for (const cut of CUTS) {
   const name = cut.replace(" ", "_");
   redisTest(`queue_operation_cut_${name}_is_not_repeated`, async (redis) => {

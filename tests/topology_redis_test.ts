@@ -147,9 +147,11 @@ Deno.test({
     const open = (timeoutMs: number) =>
       RedisBackend.connect(master.url, {
         durability: { replicas: 1, timeoutMs },
+        // The wait for replicas comes on top of it.
+        retry: { timeoutMs: 200 },
       });
     await using backend = await open(10_000);
-    await using hasty = await open(200);
+    await using hasty = await open(400);
     const key = makeKey("alice", "t-1");
     assertEquals(await backend.create(key, "a"), 1);
     await replica.stop();

@@ -3,7 +3,7 @@
  * the question a lost connection leaves open - was it carried out?
  */
 
-import { requireInteger } from "../checks.ts";
+import { MAX_TIMER_MS, requireInteger } from "../checks.ts";
 import { BackendError } from "../errors.ts";
 import type { PipelineLike, RedisClientLike, ScriptRunner } from "./client.ts";
 import type { KeySchema } from "./key_schema.ts";
@@ -39,7 +39,7 @@ export function checkPolicy(
   durability?: DurabilityOptions,
 ): CallPolicy {
   requireInteger("retry.attempts", attempts, 1);
-  requireInteger("retry.timeoutMs", timeoutMs, 1, 2 ** 31 - 1);
+  requireInteger("retry.timeoutMs", timeoutMs, 1, MAX_TIMER_MS);
   if (durability) {
     requireInteger("durability.replicas", durability.replicas, 1);
     requireInteger("durability.timeoutMs", durability.timeoutMs, 1);
@@ -96,7 +96,10 @@ export class Caller {
    * time; `outcome` says what became of a write.
    */
   async run(call: Call): Promise<unknown> {
-    const deadline = performance.now() + this.timeoutMs;
+    // Waiting for replicas is not what a lost connection is given up for; it
+    // happens twice where the server did not know the script yet.
+    const waitMs = call.kind === "read" ? 0 : this.#durability?.timeoutMs ?? 0;
+    const deadline = performance.now() + this.timeoutMs + 2 * waitMs;
     // Whether an earlier try may have been carried out.
     let lost = false;
     for (let attempt = 1;; attempt++) {
@@ -249,7 +252,6 @@ function unreachable(
   attempts: number,
   lost: boolean,
 ): BackendError {
-  if (cause instanceof BackendError) return cause;
   const reason = cause instanceof Error ? cause.message : String(cause);
   const tries = attempts === 1 ? "1 try" : `${attempts} tries`;
   const fate = lost ? ", and whether it was carried out is unknown" : "";

@@ -139,7 +139,10 @@ export async function connectClient(
   try {
     // A server that accepts and stays silent would be waited for for ever.
     const { connectTimeout = 5000 } = options.socket ?? {};
-    await within(client.connect(), connectTimeout);
+    // 0 means to node-redis: no bound.
+    await (connectTimeout > 0
+      ? within(client.connect(), connectTimeout)
+      : client.connect());
   } catch (cause) {
     if (client.isOpen) client.destroy();
     throw new BackendError(

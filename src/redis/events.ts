@@ -59,6 +59,8 @@ export class EventHub {
       await this.#within(subscriber.sSubscribe(channel, listener));
     } catch (cause) {
       this.#reconnects.delete(onReconnect);
+      // It may yet succeed, when nobody listens any more.
+      subscriber.sUnsubscribe(channel, listener).catch(() => {});
       throw failed(`subscribe to ${channel}`, cause);
     }
     return async () => {

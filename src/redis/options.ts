@@ -1,6 +1,10 @@
 /** The options of a `RedisBackend`, and their check before anything is sent. */
 
-import { DEFAULT_MAX_RECORD_BYTES, requireInteger } from "../checks.ts";
+import {
+  DEFAULT_MAX_RECORD_BYTES,
+  MAX_TIMER_MS,
+  requireInteger,
+} from "../checks.ts";
 import {
   type CallPolicy,
   checkPolicy,
@@ -54,7 +58,7 @@ export function resolveOptions(
   }: RedisBackendOptions,
 ): ResolvedOptions {
   requireInteger("maxRecordBytes", maxRecordBytes, 1);
-  requireInteger("watchRefreshMs", watchRefreshMs, 1, 2 ** 31 - 1);
+  requireInteger("watchRefreshMs", watchRefreshMs, 1, MAX_TIMER_MS);
   return {
     schema: new KeySchema(schema, prefix),
     maxRecordBytes,

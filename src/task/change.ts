@@ -3,7 +3,7 @@
  * the policy of a store, and nothing of where records are kept.
  */
 
-import { requireInteger } from "../checks.ts";
+import { MAX_TIMER_MS, requireInteger } from "../checks.ts";
 import {
   InvalidTransitionError,
   LeaseHeldError,
@@ -108,7 +108,7 @@ export function leaseFrom(
   { forMs, holder }: LeaseOptions,
   now: number,
 ): TaskLease {
-  requireInteger("forMs", forMs, 1, 2 ** 31 - 1);
+  requireInteger("forMs", forMs, 1, MAX_TIMER_MS);
   if (typeof holder !== "string" || holder === "") {
     throw new TypeError("holder is empty: expected the worker's own name");
   }

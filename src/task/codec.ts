@@ -21,12 +21,17 @@ type JsonObject = Record<string, unknown>;
 export function encodeRecord(
   record: TaskRecord,
 ): { data: string; record: TaskRecord } {
-  const { version, ...fields } = record;
-  const data = JSON.stringify(fields);
+  const data = recordText(record);
   const check = new Checker((problem) =>
     new TypeError(`cannot write the task: ${problem}`)
   );
+  const { version } = record;
   return { data, record: { ...check.record(JSON.parse(data)), version } };
+}
+
+/** A record as JSON: all of it but the version. */
+export function recordText({ version: _, ...fields }: TaskRecord): string {
+  return JSON.stringify(fields);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The limits of a store, their defaults, and the checks of what is bounded. */
 
-import { requireInteger } from "../checks.ts";
+import { requireInteger, utf8Bytes } from "../checks.ts";
 import { TaskLimitError } from "./errors.ts";
 
 /** What a store allows. Larger requests are refused, never cut down. */
@@ -20,7 +20,7 @@ export interface TaskLimits {
 }
 
 /** Beyond it there are no dates: some three thousand years. */
-const MAX_DURATION_MS = 1e14;
+export const MAX_DURATION_MS = 1e14;
 
 /** Every limit, with its default where none was given. */
 export function resolveLimits(limits: TaskLimits): Required<TaskLimits> {
@@ -132,8 +132,4 @@ function checkString(limits: Required<TaskLimits>, text: string): void {
       "the length of a string in the variables in bytes",
     );
   }
-}
-
-function utf8Bytes(text: string): number {
-  return new TextEncoder().encode(text).length;
 }

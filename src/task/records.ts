@@ -15,7 +15,7 @@ import {
 } from "../errors.ts";
 import { makeKey, makePrefix, parseKey } from "../keys.ts";
 import { type ChangePolicy, retain } from "./change.ts";
-import { decodeRecord, encodeRecord } from "./codec.ts";
+import { decodeRecord, encodeRecord, recordText } from "./codec.ts";
 import {
   ResourceExhaustedError,
   TaskCursorError,
@@ -205,8 +205,8 @@ export class TaskRecords {
   ): Promise<{ data: string; record: TaskRecord }> {
     const plain = encodeRecord(record);
     if (this.#sealer === undefined) return plain;
-    const { data } = encodeRecord(await this.#sealer.seal(plain.record));
-    return { data, record: plain.record };
+    const sealed = await this.#sealer.seal(plain.record);
+    return { data: recordText(sealed), record: plain.record };
   }
 }
 

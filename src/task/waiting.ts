@@ -1,5 +1,6 @@
 /** Watching a task and waiting for one: by event, without polling. */
 
+import { MAX_TIMER_MS } from "../checks.ts";
 import {
   InvalidTransitionError,
   taskGone,
@@ -28,9 +29,6 @@ export interface TaskWatchSource {
   /** Looks at the task, which fails it if its worker is lost. */
   refresh(): Promise<TaskRecord | undefined>;
 }
-
-/** Timers hold 32 bits of milliseconds. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** How soon a lease that should have run out is looked at again. */
 const MIN_RECHECK_MS = 10;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { requireInteger } from "../../checks.ts";
+import { MAX_TIMER_MS, requireInteger } from "../../checks.ts";
 import type { LeaseOptions } from "../../task/options.ts";
 import type { TaskStore } from "../../task/task_store.ts";
 import { TaskListens } from "./listen.ts";
@@ -29,9 +29,6 @@ import {
 } from "./tool_calls.ts";
 import type { ArgumentsOf } from "./tool_calls.ts";
 import { TASKS_EXTENSION } from "./wire.ts";
-
-/** Timers hold 32 bits of milliseconds. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Options of a {@linkcode TasksExtension}. */
 export interface TasksExtensionOptions {
@@ -90,7 +87,7 @@ export interface TasksExtensionOptions {
  *   });
  *   return mcp;
  * });
- * const answer = tasks.fetch(handler); // Deno.serve((request) => answer(request, { authInfo }))
+ * const answer = tasks.fetch(handler); // for each request: answer(request, { authInfo })
  *
  * assertEquals((await answer(new Request("http://localhost"))).status, 405);
  * assertEquals(await tasks.drain(), { finished: [], failed: [] }); // at the end

@@ -6,6 +6,7 @@
 
 import { requireInteger } from "../../checks.ts";
 import { TaskCursorError, TaskNotFoundError } from "../../task/errors.ts";
+import { MAX_DURATION_MS } from "../../task/limits.ts";
 import type { Task, TaskRecord } from "../../task/record.ts";
 import type { TaskStatus } from "../../task/status.ts";
 import type { TaskStore } from "../../task/task_store.ts";
@@ -25,9 +26,6 @@ import type {
 
 /** Tasks on a page, as many as the SDK's own store shows. */
 const PAGE_SIZE = 10;
-
-/** Beyond it there are no dates: some three thousand years. */
-const MAX_TTL_MS = 1e14;
 
 /** Options of an {@linkcode SdkTaskStore}. */
 export interface SdkTaskStoreOptions extends SdkOwnerOptions {
@@ -248,10 +246,10 @@ export class SdkTaskStore {
   #ttlFor(ttl: number | null | undefined): number | null | undefined {
     const { maxTtlMs } = this.#tasks.limits;
     if (ttl === null || ttl === Infinity) {
-      return maxTtlMs === Infinity ? null : Math.min(maxTtlMs, MAX_TTL_MS);
+      return maxTtlMs === Infinity ? null : Math.min(maxTtlMs, MAX_DURATION_MS);
     }
     return isPositive(ttl)
-      ? Math.min(Math.ceil(ttl), maxTtlMs, MAX_TTL_MS)
+      ? Math.min(Math.ceil(ttl), maxTtlMs, MAX_DURATION_MS)
       : undefined;
   }
 }

@@ -53,12 +53,13 @@ end
  * all of them, and those of `refresh_index_expiry` where `moves` says that it
  * follows. The command that is forbidden is called first: it raises the
  * server's own error before anything has been written.
- * Needs `created_index`.
+ * Needs `created_index` where it moves.
  */
 export const CARRY_OUT = `
 local function carry_out(commands, moves)
   -- An event and one write cannot be stopped half-way: most updates are that.
-  if redis.acl_check_cmd and (moves or #commands > 2) then
+  local is_event_and_write = #commands == 2 and commands[1][1] == 'SPUBLISH' and not moves
+  if redis.acl_check_cmd and not is_event_and_write then
     local needed = {unpack(commands)}
     if moves then
       needed[#needed + 1] = {'ZCARD', created_index}

@@ -1,5 +1,5 @@
 import { defineScript, type LuaScript } from "../script.ts";
-import { REPLY } from "./fragments.ts";
+import { CARRY_OUT, REPLY } from "./fragments.ts";
 
 /**
  * Appends one message to a queue that has room, and makes the queue end with
@@ -14,16 +14,17 @@ export const LUA_QUEUE_PUSH: LuaScript = defineScript(
   "queue_push",
   ["queue", "record"],
   ["message", "number:max_length", "number:ttl_ms"],
+  CARRY_OUT,
   `
 local length = redis.call('LLEN', queue)
 if max_length and length >= max_length then return {${REPLY.full}, length} end
-redis.call('RPUSH', queue, message)
 local record_end_ms = redis.call('PEXPIRETIME', record)
-if record_end_ms > 0 then
-  redis.call('PEXPIREAT', queue, string.format('%.0f', record_end_ms))
-else
-  redis.call('PEXPIRE', queue, string.format('%.0f', ttl_ms))
-end
+carry_out({
+  {'RPUSH', queue, message},
+  record_end_ms > 0
+    and {'PEXPIREAT', queue, string.format('%.0f', record_end_ms)}
+    or {'PEXPIRE', queue, string.format('%.0f', ttl_ms)},
+}, false)
 return {${REPLY.ok}}
 `,
 );
