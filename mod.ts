@@ -34,7 +34,7 @@ export type {
   StorageBackend,
   VersionedRecord,
   WatchOptions,
-} from "./src/backend.ts";
+} from "./src/storage/backend.ts";
 export {
   BackendError,
   CapacityExceededError,
@@ -46,15 +46,23 @@ export {
   type StorageErrorCode,
   VersionConflictError,
   type WriteOutcome,
-} from "./src/errors.ts";
-export { type KeyParts, makeKey, makePrefix, parseKey } from "./src/keys.ts";
+} from "./src/storage/errors.ts";
+export {
+  type KeyParts,
+  makeKey,
+  makePrefix,
+  parseKey,
+} from "./src/storage/keys.ts";
 export type {
   InputRequest,
   InputResponse,
   TaskHandle,
-} from "./src/mcp/extension/handle.ts";
-export type { TaskToolResult } from "./src/mcp/extension/outcome.ts";
-export type { DrainOptions, DrainResult } from "./src/mcp/extension/runner.ts";
+} from "./src/mcp/v2026_07_28/handle.ts";
+export type { TaskToolResult } from "./src/mcp/v2026_07_28/outcome.ts";
+export type {
+  DrainOptions,
+  DrainResult,
+} from "./src/mcp/v2026_07_28/runner.ts";
 export type {
   AuthInfoLike,
   McpFetch,
@@ -64,26 +72,26 @@ export type {
   RequestContext,
   SchemaLike,
   ToolCallContext,
-} from "./src/mcp/extension/sdk.ts";
+} from "./src/mcp/v2026_07_28/sdk.ts";
 export {
   TasksExtension,
   type TasksExtensionOptions,
-} from "./src/mcp/extension/tasks_extension.ts";
+} from "./src/mcp/v2026_07_28/tasks_extension.ts";
 export type {
   ArgumentsOf,
   TaskToolConfig,
   TaskToolHandler,
-} from "./src/mcp/extension/tool_calls.ts";
-export { TaskFailedError } from "./src/mcp/sdk/errors.ts";
-export type { SdkOwnerOptions } from "./src/mcp/sdk/owner.ts";
+} from "./src/mcp/v2026_07_28/tool_calls.ts";
+export { TaskFailedError } from "./src/mcp/v2025_11_25/errors.ts";
+export type { SdkOwnerOptions } from "./src/mcp/v2025_11_25/owner.ts";
 export {
   SdkTaskMessageQueue,
   type SdkTaskMessageQueueOptions,
-} from "./src/mcp/sdk/task_message_queue.ts";
+} from "./src/mcp/v2025_11_25/task_message_queue.ts";
 export {
   SdkTaskStore,
   type SdkTaskStoreOptions,
-} from "./src/mcp/sdk/task_store.ts";
+} from "./src/mcp/v2025_11_25/task_store.ts";
 export type {
   SdkCreateTaskOptions,
   SdkMeta,
@@ -92,43 +100,46 @@ export type {
   SdkRequest,
   SdkRequestId,
   SdkResult,
-} from "./src/mcp/sdk/types.ts";
+} from "./src/mcp/v2025_11_25/types.ts";
 export {
   MemoryBackend,
   type MemoryBackendOptions,
-} from "./src/memory_backend.ts";
+} from "./src/memory/memory_backend.ts";
 export {
   type MessageQueue,
   type PushOptions,
   QueueFullError,
-} from "./src/message_queue.ts";
-export type { DurabilityOptions, RetryOptions } from "./src/redis/caller.ts";
+} from "./src/storage/message_queue.ts";
+export type {
+  DurabilityOptions,
+  RetryOptions,
+} from "./src/redis/executor/executor.ts";
 export type {
   RedisClientLike,
   RedisClientSettings,
   RedisConnectOptions,
   ScriptInput,
   ScriptRunner,
-} from "./src/redis/client.ts";
+} from "./src/redis/connect.ts";
 export type { KeySchemaName } from "./src/redis/key_schema.ts";
 export type { RedisBackendOptions } from "./src/redis/options.ts";
 export { RedisBackend } from "./src/redis/redis_backend.ts";
-export type { LuaScript } from "./src/redis/script.ts";
-export { LUA_CREATE } from "./src/redis/scripts/create.ts";
-export { LUA_DELETE } from "./src/redis/scripts/delete.ts";
-export { LUA_GET } from "./src/redis/scripts/get.ts";
-export { LUA_LIST_PAGE } from "./src/redis/scripts/list_page.ts";
-export { LUA_LIST_TASKS } from "./src/redis/scripts/list_tasks.ts";
-export { LUA_PUT } from "./src/redis/scripts/put.ts";
-export { LUA_PUT_IF_VERSION } from "./src/redis/scripts/put_if_version.ts";
-export { LUA_QUEUE_DRAIN } from "./src/redis/scripts/queue_drain.ts";
-export { LUA_QUEUE_PUSH } from "./src/redis/scripts/queue_push.ts";
-export { LUA_QUEUE_SHIFT } from "./src/redis/scripts/queue_shift.ts";
-export { LUA_READ_RECORDS } from "./src/redis/scripts/read_records.ts";
+export type { LuaScript } from "./src/redis/executor/script.ts";
+export { LUA_CREATE } from "./src/redis/lua/create.ts";
+export { LUA_DELETE } from "./src/redis/lua/delete.ts";
+export { LUA_GET } from "./src/redis/lua/get.ts";
+export { LUA_LIST_PAGE } from "./src/redis/lua/list_page.ts";
+export { LUA_LIST_TASKS } from "./src/redis/lua/list_tasks.ts";
+export { LUA_PUT } from "./src/redis/lua/put.ts";
+export { LUA_PUT_IF_VERSION } from "./src/redis/lua/put_if_version.ts";
+export { LUA_QUEUE_DRAIN } from "./src/redis/lua/queue_drain.ts";
+export { LUA_QUEUE_PUSH } from "./src/redis/lua/queue_push.ts";
+export { LUA_QUEUE_SHIFT } from "./src/redis/lua/queue_shift.ts";
+export { LUA_READ_RECORDS } from "./src/redis/lua/read_records.ts";
 export {
   createTaskStore,
   type CreateTaskStoreOptions,
-} from "./src/task/create_task_store.ts";
+} from "./src/create_task_store.ts";
 export {
   AnonymousOwnerError,
   ConcurrentModificationError,
@@ -176,4 +187,4 @@ export {
   type TaskStatus,
 } from "./src/task/status.ts";
 export { TaskStore } from "./src/task/task_store.ts";
-export type { WaitOptions } from "./src/task/waiting.ts";
+export type { WaitOptions } from "./src/task/wait.ts";

@@ -8,7 +8,7 @@
 
 import { createClient } from "redis";
 import { makeKey, makePrefix, RedisBackend, TaskStore } from "../mod.ts";
-import { startRedisServer } from "./redis_server.ts";
+import { startRedisServer } from "./lib/redis_server.ts";
 
 const ROUNDS = 15;
 const CALLS = 300;

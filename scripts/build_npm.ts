@@ -15,7 +15,8 @@ import config from "../deno.json" with { type: "json" };
 const OUT_DIR = "npm";
 
 /** What dnt's shim of `Deno` can run: the contract, on both backends. */
-const CONTRACT_TESTS = "tests/{memory_backend,redis_backend_redis}_test.ts";
+const CONTRACT_TESTS =
+  "tests/{memory/memory_backend,redis/redis_backend_redis}_test.ts";
 
 async function main(importMap: string, test: boolean): Promise<void> {
   await emptyDir(OUT_DIR);

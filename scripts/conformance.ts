@@ -9,8 +9,8 @@
 import {
   serveRoundRobin,
   startInstance,
-} from "../tests/extension_processes.ts";
-import { startRedisServer } from "./redis_server.ts";
+} from "../tests/mcp/v2026_07_28/processes.ts";
+import { startRedisServer } from "./lib/redis_server.ts";
 
 const SUITE = "npm:@modelcontextprotocol/conformance@0.2.0-alpha.12";
 

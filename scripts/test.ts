@@ -7,10 +7,10 @@
  * @module
  */
 
-import { add, type Counts } from "./counts.ts";
-import { runExamples, runTests } from "./deno_tests.ts";
-import { runNpmTests } from "./npm_tests.ts";
-import { startRedisServer } from "./redis_server.ts";
+import { add, type Counts } from "./lib/counts.ts";
+import { runExamples, runTests } from "./lib/deno_tests.ts";
+import { runNpmTests } from "./lib/npm_tests.ts";
+import { startRedisServer } from "./lib/redis_server.ts";
 import { findStd } from "./std.ts";
 
 const PARTS = ["tests", "examples", "npm"] as const;

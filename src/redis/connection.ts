@@ -1,33 +1,33 @@
 /** What all backends on one client share: calls, events, and the end of both. */
 
-import { Ending } from "../ending.ts";
-import { BackendError } from "../errors.ts";
-import { Caller, type CallPolicy } from "./caller.ts";
-import type { OwnedClient, RedisClientLike } from "./client.ts";
+import { CloseSignal } from "../util/close_signal.ts";
+import { BackendError } from "../storage/errors.ts";
+import { type RetryPolicy, ScriptExecutor } from "./executor/executor.ts";
+import type { OwnedClient, RedisClientLike } from "./connect.ts";
 import { EventHub } from "./events.ts";
-import { within } from "./within.ts";
+import { deadline } from "../util/deadline.ts";
 
 /** A client in use. Who opened it closes it: a borrowed one stays open. */
 export class Connection {
-  readonly caller: Caller;
+  readonly caller: ScriptExecutor;
   readonly events: EventHub;
   /** Over once the connection has ended. */
-  readonly ended: Ending = new Ending();
+  readonly ended: CloseSignal = new CloseSignal();
   readonly #owned: OwnedClient | undefined;
 
   /** @param owned The client once more, if it is ours to close. */
   constructor(
     client: RedisClientLike,
-    policy: CallPolicy,
+    policy: RetryPolicy,
     owned: OwnedClient | undefined,
   ) {
-    this.caller = new Caller(client, policy);
+    this.caller = new ScriptExecutor(client, policy);
     this.events = new EventHub(client, policy.timeoutMs);
     this.#owned = owned;
   }
 
   async close(): Promise<void> {
-    if (this.ended.isOver) return;
+    if (this.ended.isClosed) return;
     this.ended.end(closedError());
     this.events.close();
     if (this.#owned) await closeClient(this.#owned);
@@ -44,7 +44,7 @@ const CLOSE_MS = 2000;
 
 /** Closes politely, but not for ever: an answer may never come. */
 async function closeClient(client: OwnedClient): Promise<void> {
-  if (client.isReady) await within(client.close(), CLOSE_MS).catch(() => {});
+  if (client.isReady) await deadline(client.close(), CLOSE_MS).catch(() => {});
   // Still open, it waits for its server; or it was closed and still waits.
   try {
     client.destroy();

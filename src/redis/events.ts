@@ -4,10 +4,10 @@
  * backend; a borrowed client itself is never put into subscriber mode.
  */
 
-import { BackendError } from "../errors.ts";
-import type { RedisClientLike } from "./client.ts";
-import type { Ring } from "../watch.ts";
-import { within } from "./within.ts";
+import { BackendError } from "../storage/errors.ts";
+import type { RedisClientLike } from "./connect.ts";
+import type { ChangeListener } from "../storage/watch.ts";
+import { deadline } from "../util/deadline.ts";
 
 type Listener = (message: string) => void;
 
@@ -49,14 +49,14 @@ export class EventHub {
    */
   async subscribe(
     channel: string,
-    ring: Ring,
+    ring: ChangeListener,
   ): Promise<() => Promise<void>> {
     const listener = (message: string) => ring(message === "0");
     const onReconnect = () => ring(false);
     const subscriber = await this.#connect();
     this.#reconnects.add(onReconnect);
     try {
-      await this.#within(subscriber.sSubscribe(channel, listener));
+      await this.#deadline(subscriber.sSubscribe(channel, listener));
     } catch (cause) {
       this.#reconnects.delete(onReconnect);
       // It may yet succeed, when nobody listens any more.
@@ -67,7 +67,7 @@ export class EventHub {
       this.#reconnects.delete(onReconnect);
       if (this.#closed) return;
       // A connection that is gone has no subscription left to end.
-      await this.#within(subscriber.sUnsubscribe(channel, listener))
+      await this.#deadline(subscriber.sUnsubscribe(channel, listener))
         .catch(() => {});
     };
   }
@@ -113,7 +113,7 @@ export class EventHub {
     const opened = duplicate as DuplicateClient;
     opened.on("error", () => {});
     try {
-      await this.#within(opened.connect());
+      await this.#deadline(opened.connect());
       if (this.#closed) throw new Error("the backend was closed meanwhile");
     } catch (error) {
       if (opened.isOpen) opened.destroy();
@@ -126,8 +126,8 @@ export class EventHub {
     return opened;
   }
 
-  #within<T>(promise: Promise<T>): Promise<T> {
-    return within(promise, this.#timeoutMs);
+  #deadline<T>(promise: Promise<T>): Promise<T> {
+    return deadline(promise, this.#timeoutMs);
   }
 }
 

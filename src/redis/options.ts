@@ -4,13 +4,13 @@ import {
   DEFAULT_MAX_RECORD_BYTES,
   MAX_TIMER_MS,
   requireInteger,
-} from "../checks.ts";
+} from "../storage/checks.ts";
 import {
-  type CallPolicy,
   checkPolicy,
   type DurabilityOptions,
   type RetryOptions,
-} from "./caller.ts";
+  type RetryPolicy,
+} from "./executor/executor.ts";
 import { KeySchema, type KeySchemaName } from "./key_schema.ts";
 
 /** Options of a {@linkcode RedisBackend}. */
@@ -43,7 +43,7 @@ export interface ResolvedOptions {
   readonly schema: KeySchema;
   readonly maxRecordBytes: number;
   readonly watchRefreshMs: number;
-  readonly policy: CallPolicy;
+  readonly policy: RetryPolicy;
 }
 
 /** Checks the options. */

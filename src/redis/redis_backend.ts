@@ -14,35 +14,40 @@ import type {
   StorageBackend,
   VersionedRecord,
   WatchOptions,
-} from "../backend.ts";
-import { checkCreate, checkData, checkMeta, checkVersion } from "../checks.ts";
-import { Ending } from "../ending.ts";
+} from "../storage/backend.ts";
+import {
+  checkCreate,
+  checkData,
+  checkMeta,
+  checkVersion,
+} from "../storage/checks.ts";
+import { CloseSignal } from "../util/close_signal.ts";
 import {
   CapacityExceededError,
   NotFoundError,
   VersionConflictError,
-} from "../errors.ts";
-import { type KeyParts, splitKey } from "../keys.ts";
-import type { MessageQueue } from "../message_queue.ts";
-import { type WatchedRecord, watchRecord } from "../watch.ts";
-import { explain, requireSound } from "./answers.ts";
-import type { Call, ScriptSource } from "./caller.ts";
+} from "../storage/errors.ts";
+import { type KeyParts, splitKey } from "../storage/keys.ts";
+import type { MessageQueue } from "../storage/message_queue.ts";
+import { type WatchedRecord, watchRecord } from "../storage/watch.ts";
+import { throwIfCorrupt, toStorageError } from "./replies.ts";
+import type { Call, ScriptSource } from "./executor/executor.ts";
 import {
   connectClient,
   type RedisClientLike,
   type RedisConnectOptions,
-} from "./client.ts";
+} from "./connect.ts";
 import { closedError, Connection } from "./connection.ts";
 import type { KeySchema } from "./key_schema.ts";
 import { type RedisBackendOptions, resolveOptions } from "./options.ts";
-import { RedisLists } from "./redis_lists.ts";
+import { RedisLists } from "./lists.ts";
 import { RedisMessageQueue } from "./redis_message_queue.ts";
-import { LUA_CREATE } from "./scripts/create.ts";
-import { LUA_DELETE } from "./scripts/delete.ts";
-import { REPLY } from "./scripts/fragments.ts";
-import { LUA_GET } from "./scripts/get.ts";
-import { LUA_PUT } from "./scripts/put.ts";
-import { LUA_PUT_IF_VERSION } from "./scripts/put_if_version.ts";
+import { LUA_CREATE } from "./lua/create.ts";
+import { LUA_DELETE } from "./lua/delete.ts";
+import { REPLY } from "./lua/fragments/fragments.ts";
+import { LUA_GET } from "./lua/get.ts";
+import { LUA_PUT } from "./lua/put.ts";
+import { LUA_PUT_IF_VERSION } from "./lua/put_if_version.ts";
 
 /**
  * A {@linkcode StorageBackend} on Redis >= 7.0 or Valkey >= 7.2: a single
@@ -76,7 +81,7 @@ export class RedisBackend implements StorageBackend {
   readonly #schema: KeySchema;
   readonly #maxRecordBytes: number;
   readonly #watchRefreshMs: number;
-  readonly #closed = new Ending();
+  readonly #closed = new CloseSignal();
   /** Shared with the backends that `withPrefix` makes. */
   #connection: Connection;
   /** Whether closing this backend ends the connection. */
@@ -161,7 +166,7 @@ export class RedisBackend implements StorageBackend {
       args: () => write.args,
       kind: "once",
     }, key);
-    requireSound(key, code);
+    throwIfCorrupt(key, code);
     return Number(version);
   }
 
@@ -180,7 +185,7 @@ export class RedisBackend implements StorageBackend {
       args: (retry) => [...write.args, String(expected), retry ? "1" : "0"],
       kind: "guarded",
     }, key);
-    requireSound(key, code);
+    throwIfCorrupt(key, code);
     if (code === REPLY.conflict) {
       throw new VersionConflictError(key, expected, Number(version));
     }
@@ -234,7 +239,7 @@ export class RedisBackend implements StorageBackend {
       ],
       kind: "guarded",
     }, key);
-    requireSound(key, code);
+    throwIfCorrupt(key, code);
     const number = Number(value);
     if (code === REPLY.conflict) throw new VersionConflictError(key, 0, number);
     if (code === REPLY.full) {
@@ -263,7 +268,7 @@ export class RedisBackend implements StorageBackend {
   }
 
   async close(): Promise<void> {
-    if (this.#closed.isOver) return;
+    if (this.#closed.isClosed) return;
     this.#closed.end(closedError());
     if (this.#closesConnection) await this.#connection.close();
   }
@@ -274,8 +279,8 @@ export class RedisBackend implements StorageBackend {
   }
 
   #requireOpen(): void {
-    this.#closed.throwIfOver();
-    this.#connection.ended.throwIfOver();
+    this.#closed.throwIfClosed();
+    this.#connection.ended.throwIfClosed();
   }
 
   /** Runs a script; an answer about a key of another type names the key. */
@@ -284,7 +289,7 @@ export class RedisBackend implements StorageBackend {
     try {
       return await this.#connection.caller.run(call) as T;
     } catch (error) {
-      throw explain(key, error);
+      throw toStorageError(key, error);
     }
   }
 
@@ -301,7 +306,7 @@ export class RedisBackend implements StorageBackend {
       args: () => [],
       kind: "read",
     }, key);
-    requireSound(key, code);
+    throwIfCorrupt(key, code);
     if (version === undefined || data === undefined) return undefined;
     const expires = remainingMs !== undefined && remainingMs >= 0;
     return {

@@ -12,19 +12,19 @@
  * surely not sent, or refused for now, is tried again as everything else is.
  */
 
-import { checkData } from "../checks.ts";
-import { splitKey } from "../keys.ts";
+import { checkData } from "../storage/checks.ts";
+import { splitKey } from "../storage/keys.ts";
 import {
   checkPush,
   type MessageQueue,
   type PushOptions,
   QueueFullError,
-} from "../message_queue.ts";
-import type { ScriptSource } from "./caller.ts";
-import { REPLY } from "./scripts/fragments.ts";
-import { LUA_QUEUE_DRAIN } from "./scripts/queue_drain.ts";
-import { LUA_QUEUE_PUSH } from "./scripts/queue_push.ts";
-import { LUA_QUEUE_SHIFT } from "./scripts/queue_shift.ts";
+} from "../storage/message_queue.ts";
+import type { ScriptSource } from "./executor/executor.ts";
+import { REPLY } from "./lua/fragments/fragments.ts";
+import { LUA_QUEUE_DRAIN } from "./lua/queue_drain.ts";
+import { LUA_QUEUE_PUSH } from "./lua/queue_push.ts";
+import { LUA_QUEUE_SHIFT } from "./lua/queue_shift.ts";
 
 /** Every promise of `MessageQueue`, on Redis. */
 export class RedisMessageQueue implements MessageQueue {

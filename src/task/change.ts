@@ -3,7 +3,7 @@
  * the policy of a store, and nothing of where records are kept.
  */
 
-import { MAX_TIMER_MS, requireInteger } from "../checks.ts";
+import { MAX_TIMER_MS, requireInteger } from "../storage/checks.ts";
 import {
   InvalidTransitionError,
   LeaseHeldError,
@@ -67,7 +67,7 @@ export function applyUpdate(
 }
 
 /** The record with an end that long from now. */
-export function prolong(
+export function extendTtl(
   policy: ChangePolicy,
   record: TaskRecord,
   ttlMs: number,

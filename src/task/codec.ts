@@ -4,8 +4,8 @@
  * `undefined` later. Fields not known here survive.
  */
 
-import { parseTime } from "../checks.ts";
-import { InvalidDataError } from "../errors.ts";
+import { parseTime } from "../storage/checks.ts";
+import { InvalidDataError } from "../storage/errors.ts";
 import type { TaskRecord } from "./record.ts";
 import { TASK_STATUSES, type TaskStatus } from "./status.ts";
 

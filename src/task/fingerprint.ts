@@ -1,6 +1,6 @@
 /** Tells two requests under one chosen task id apart without storing them. */
 
-import { encodeBase64Url } from "../base64url.ts";
+import { encodeBase64Url } from "../util/base64url.ts";
 
 /** SHA-256 of a JSON value; the order of an object's fields does not matter. */
 export async function fingerprintOf(request: unknown): Promise<string> {

@@ -1,6 +1,6 @@
 /** The limits of a store, their defaults, and the checks of what is bounded. */
 
-import { requireInteger, utf8Bytes } from "../checks.ts";
+import { requireInteger, utf8Bytes } from "../storage/checks.ts";
 import { TaskLimitError } from "./errors.ts";
 
 /** What a store allows. Larger requests are refused, never cut down. */

@@ -21,7 +21,7 @@ export interface TaskStoreOptions {
   /** Seals what may be private. Default: nothing is sealed. */
   readonly encryption?: EncryptionOptions;
   /** How often a write that others overtake is tried. Default: 100. */
-  readonly maxAttempts?: number;
+  readonly maxWriteAttempts?: number;
   /** The time, in epoch milliseconds. Default: `Date.now`. */
   readonly clock?: () => number;
 }

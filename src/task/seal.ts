@@ -4,8 +4,8 @@
  * moved to another task. What the backend needs stays readable.
  */
 
-import { decodeBase64Url, encodeBase64Url } from "../base64url.ts";
-import { InvalidDataError } from "../errors.ts";
+import { decodeBase64Url, encodeBase64Url } from "../util/base64url.ts";
+import { InvalidDataError } from "../storage/errors.ts";
 import type { TaskRecord } from "./record.ts";
 
 /** A `CryptoKey` of Web Crypto, by its shape: not every runtime names the type. */

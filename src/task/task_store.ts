@@ -6,15 +6,15 @@
  * @module
  */
 
-import type { StorageBackend } from "../backend.ts";
-import { requireInteger } from "../checks.ts";
-import { VersionConflictError } from "../errors.ts";
+import type { StorageBackend } from "../storage/backend.ts";
+import { requireInteger } from "../storage/checks.ts";
+import { VersionConflictError } from "../storage/errors.ts";
 import {
   applyUpdate,
   type ChangePolicy,
+  extendTtl,
   isoTime,
   leaseFrom,
-  prolong,
   withLease,
 } from "./change.ts";
 import {
@@ -44,12 +44,12 @@ import type {
   TaskUpdate,
 } from "./options.ts";
 import type { JsonRpcError, TaskRecord } from "./record.ts";
-import { TaskRecords } from "./records.ts";
+import { TaskRepository } from "./task_repository.ts";
 import { Sealer } from "./seal.ts";
-import { abortWithTask } from "./signal.ts";
+import { taskAbortSignal } from "./abort_signal.ts";
 import { isFinalStatus, type TaskStatus } from "./status.ts";
-import { TaskQueue } from "./task_queue.ts";
-import { waitForTask, type WaitOptions, watchTask } from "./waiting.ts";
+import { KeyedMutex } from "../util/keyed_mutex.ts";
+import { waitForTask, type WaitOptions, watchTask } from "./wait.ts";
 
 /** What a mutation makes of the record that stands; `undefined`: nothing. */
 type Change = (record: TaskRecord, now: number) => TaskRecord | undefined;
@@ -78,12 +78,12 @@ type Change = (record: TaskRecord, now: number) => TaskRecord | undefined;
 export class TaskStore implements AsyncDisposable {
   readonly #backend: StorageBackend;
   readonly #policy: ChangePolicy;
-  readonly #records: TaskRecords;
+  readonly #records: TaskRepository;
   readonly #allowAnonymous: boolean;
   readonly #pollIntervalMs: number;
-  readonly #maxAttempts: number;
+  readonly #maxWriteAttempts: number;
   readonly #clock: () => number;
-  readonly #queue = new TaskQueue();
+  readonly #queue = new KeyedMutex();
 
   /**
    * A store on a backend, which stays the caller's to close unless the store
@@ -100,11 +100,11 @@ export class TaskStore implements AsyncDisposable {
       pollIntervalMs = 500,
       retention = "creation",
       encryption,
-      maxAttempts = 100,
+      maxWriteAttempts = 100,
       clock = Date.now,
     } = options;
     requireInteger("pollIntervalMs", pollIntervalMs, 1);
-    requireInteger("maxAttempts", maxAttempts, 1);
+    requireInteger("maxWriteAttempts", maxWriteAttempts, 1);
     if (retention !== "creation" && retention !== "completion") {
       throw new RangeError(
         `retention is ${
@@ -114,7 +114,7 @@ export class TaskStore implements AsyncDisposable {
     }
     this.#backend = backend;
     this.#policy = { limits: resolveLimits(limits), retention };
-    this.#records = new TaskRecords({
+    this.#records = new TaskRepository({
       backend,
       policy: this.#policy,
       sealer: encryption && new Sealer(encryption),
@@ -122,7 +122,7 @@ export class TaskStore implements AsyncDisposable {
     });
     this.#allowAnonymous = allowAnonymous;
     this.#pollIntervalMs = pollIntervalMs;
-    this.#maxAttempts = maxAttempts;
+    this.#maxWriteAttempts = maxWriteAttempts;
     this.#clock = clock;
   }
 
@@ -366,7 +366,7 @@ export class TaskStore implements AsyncDisposable {
     return await this.#mutate(
       task,
       ownerId,
-      (record, now) => prolong(this.#policy, record, ttlMs, now),
+      (record, now) => extendTtl(this.#policy, record, ttlMs, now),
     );
   }
 
@@ -447,7 +447,7 @@ export class TaskStore implements AsyncDisposable {
    * ends otherwise ends the signal without aborting it.
    */
   signalFor(taskId: string, ownerId: string): AbortSignal {
-    return abortWithTask(
+    return taskAbortSignal(
       taskId,
       this.#clock,
       () => this.watch(taskId, ownerId),
@@ -503,7 +503,7 @@ export class TaskStore implements AsyncDisposable {
         if (changed === undefined) return record;
         const written = await this.#replace(changed);
         if (!(written instanceof VersionConflictError)) return written;
-        if (attempt >= this.#maxAttempts) {
+        if (attempt >= this.#maxWriteAttempts) {
           throw new ConcurrentModificationError(taskId, attempt, {
             cause: written,
           });

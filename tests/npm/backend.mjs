@@ -1,6 +1,6 @@
 /**
  * Every operation of the storage contract on Node, with the installed package:
- * on the Redis at REDIS_URL and in memory. `scripts/npm_tests.ts` runs it.
+ * on the Redis at REDIS_URL and in memory. `scripts/lib/npm_tests.ts` runs it.
  */
 
 import assert from "node:assert/strict";

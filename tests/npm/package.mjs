@@ -1,7 +1,7 @@
 /**
  * The package itself, as its tools see it: TypeScript consumers compile under
  * `tsc --strict` and run on Node and Bun, publint and attw find nothing.
- * `scripts/npm_tests.ts` runs it.
+ * `scripts/lib/npm_tests.ts` runs it.
  */
 
 import assert from "node:assert/strict";

@@ -1,0 +1,224 @@
+/**
+ * What a task tool's handler holds: the ways to speak to the client of a task
+ * that may look from any instance.
+ *
+ * @module
+ */
+
+import type { TaskRecord } from "../../task/record.ts";
+import { watchWithRetry } from "../../task/watch_with_retry.ts";
+import type { TaskUpdate } from "../../task/options.ts";
+import type { TaskStore } from "../../task/task_store.ts";
+import { missingCapability } from "../client_errors.ts";
+import { asObject } from "./wire.ts";
+
+/** A request to the client, as MCP defines it. */
+export interface InputRequest {
+  /** What is asked for. */
+  readonly method:
+    | "elicitation/create"
+    | "sampling/createMessage"
+    | "roots/list";
+  /** The request's own parameters. */
+  readonly params?: Readonly<Record<string, unknown>>;
+}
+
+/** The client's answer, as it came: check it like any input. */
+export type InputResponse = Readonly<Record<string, unknown>>;
+
+/**
+ * What the handler of a task tool is given besides its arguments.
+ *
+ * @example Ask before deleting
+ * ```ts
+ * import type { TaskHandle } from "@mcp-tasks/redis";
+ *
+ * async function clean(task: TaskHandle): Promise<string> {
+ *   await task.setStatus("waiting for your word");
+ *   const { sure } = await task.requestInput({
+ *     sure: {
+ *       method: "elicitation/create",
+ *       params: {
+ *         message: "Delete 3 files?",
+ *         requestedSchema: { type: "object", properties: {} },
+ *       },
+ *     },
+ *   });
+ *   task.signal.throwIfAborted();
+ *   return sure.action === "accept" ? "deleted" : "kept";
+ * }
+ * ```
+ */
+export interface TaskHandle {
+  /**
+   * The id of the task; `undefined` where a tool with `task: "optional"` runs
+   * within the request, for a client that does not know tasks.
+   */
+  readonly taskId: string | undefined;
+  /**
+   * Aborts when the result is no longer wanted or can no longer be stored: the
+   * task was cancelled on any instance, is gone, has lost its lease, or the
+   * server shuts down. Its reason is the error that says so.
+   */
+  readonly signal: AbortSignal;
+  /**
+   * Asks the client and waits for all the answers, which may arrive on any
+   * instance. The names are the caller's; on the wire, a name used before gets
+   * a number, since a key is never used twice in the life of a task. Several
+   * calls may wait at once.
+   *
+   * @returns The answers, by the same names.
+   * @throws The reason of `signal`, if that aborts first.
+   * @throws An error with code -32021 if the client cannot answer such
+   * requests, or does not know tasks.
+   */
+  requestInput<Requests extends Readonly<Record<string, InputRequest>>>(
+    requests: Requests,
+  ): Promise<{ readonly [Name in keyof Requests]: InputResponse }>;
+  /**
+   * Says what the task is doing, for a person to read. Without a task, it does
+   * nothing.
+   *
+   * @throws {InvalidTransitionError} If the task has ended.
+   */
+  setStatus(message: string): Promise<void>;
+  /**
+   * Merges variables into the task's record; `null` deletes a name. Without a
+   * task, it does nothing.
+   *
+   * @throws {InvalidTransitionError} If the task has ended.
+   * @throws {TaskLimitError} If they are over a limit of the store.
+   */
+  setVariables(variables: Readonly<Record<string, unknown>>): Promise<void>;
+}
+
+/** Which capability of the client a request to it needs. */
+const NEEDED: Record<InputRequest["method"], string> = {
+  "elicitation/create": "elicitation",
+  "sampling/createMessage": "sampling",
+  "roots/list": "roots",
+};
+
+/** The handle of a task. */
+export class StoredTaskHandle implements TaskHandle {
+  readonly taskId: string;
+  readonly signal: AbortSignal;
+  readonly #store: TaskStore;
+  readonly #owner: string;
+  readonly #capabilities: Readonly<Record<string, unknown>>;
+  readonly #onError: (error: unknown) => void;
+  readonly #usedKeys = new Set<string>();
+  /** What was last written: to write on top of it saves a read. */
+  #record: TaskRecord;
+
+  constructor(options: {
+    store: TaskStore;
+    record: TaskRecord;
+    signal: AbortSignal;
+    capabilities: Readonly<Record<string, unknown>>;
+    onError: (error: unknown) => void;
+  }) {
+    this.#store = options.store;
+    this.#record = options.record;
+    this.#owner = options.record.ownerId;
+    this.#capabilities = options.capabilities;
+    this.#onError = options.onError;
+    this.taskId = options.record.task.taskId;
+    this.signal = options.signal;
+  }
+
+  /** Writes on top of the latest record known here. */
+  async write(
+    write: (latest: TaskRecord) => Promise<TaskRecord>,
+  ): Promise<void> {
+    const written = await write(this.#record);
+    if (written.version > this.#record.version) this.#record = written;
+  }
+
+  async setStatus(message: string): Promise<void> {
+    await this.#update({ statusMessage: message });
+  }
+
+  async setVariables(
+    variables: Readonly<Record<string, unknown>>,
+  ): Promise<void> {
+    await this.#update({ variables });
+  }
+
+  async requestInput<Requests extends Readonly<Record<string, InputRequest>>>(
+    requests: Requests,
+  ): Promise<{ readonly [Name in keyof Requests]: InputResponse }> {
+    this.signal.throwIfAborted();
+    this.#requireCapabilities(requests);
+    const keys = new Map(
+      Object.keys(requests).map((name) => [name, this.#newKey(name)]),
+    );
+    const asked = Object.fromEntries(
+      [...keys].map(([name, key]) => [key, requests[name]]),
+    );
+    await this.write((latest) =>
+      this.#store.modify(latest, this.#owner, ({ task, inputRequests }) => ({
+        ...(task.status === "working" ? { status: "input_required" } : {}),
+        inputRequests: { ...inputRequests, ...asked },
+      }))
+    );
+    const answers = await this.#answersTo([...keys.values()]);
+    return Object.fromEntries(
+      [...keys].map(([name, key]) => [name, answers[key]]),
+    ) as { readonly [Name in keyof Requests]: InputResponse };
+  }
+
+  async #update(update: TaskUpdate): Promise<void> {
+    await this.write((latest) =>
+      this.#store.update(latest, this.#owner, update)
+    );
+  }
+
+  /** Waits, by event, until every key has been answered. */
+  async #answersTo(
+    keys: readonly string[],
+  ): Promise<Readonly<Record<string, InputResponse>>> {
+    const { signal } = this;
+    const versions = watchWithRetry(
+      () => this.#store.watch(this.taskId, this.#owner, { signal }),
+      { signal, onError: this.#onError },
+    );
+    for await (const { inputResponses = {} } of versions) {
+      if (keys.every((key) => Object.hasOwn(inputResponses, key))) {
+        return inputResponses as Record<string, InputResponse>;
+      }
+    }
+    this.signal.throwIfAborted();
+    throw new Error(`task ${this.taskId} ended before its input was given`);
+  }
+
+  #requireCapabilities(
+    requests: Readonly<Record<string, InputRequest>>,
+  ): void {
+    const all = Object.values(requests);
+    if (all.length === 0) {
+      throw new TypeError("requestInput() asks for nothing");
+    }
+    for (const { method } of all) {
+      const needed = NEEDED[method];
+      if (needed === undefined) {
+        throw new TypeError(
+          `requestInput() with method ${JSON.stringify(method)}: expected ${
+            Object.keys(NEEDED).join(", ")
+          }`,
+        );
+      }
+      if (asObject(this.#capabilities[needed]) === undefined) {
+        throw missingCapability(needed, { [needed]: {} });
+      }
+    }
+  }
+
+  /** A key that was never used in this task, which this handler alone runs. */
+  #newKey(name: string): string {
+    let key = name;
+    for (let n = 2; this.#usedKeys.has(key); n++) key = `${name}-${n}`;
+    this.#usedKeys.add(key);
+    return key;
+  }
+}

@@ -1,0 +1,267 @@
+/**
+ * Runs the handlers of tasks in this process: under a lease, so that a task
+ * never outlives its worker unnoticed, and until the task has its outcome.
+ */
+
+import {
+  ConcurrentModificationError,
+  InvalidTransitionError,
+  LeaseLostError,
+  TaskExpiredError,
+  TaskNotFoundError,
+} from "../../task/errors.ts";
+import type { TaskRecord } from "../../task/record.ts";
+import { isTransientStorageError, sleep } from "../../task/watch_with_retry.ts";
+import type { LeaseOptions, TaskUpdate } from "../../task/options.ts";
+import type { TaskStore } from "../../task/task_store.ts";
+import { INTERNAL_ERROR, RpcError, toClientError } from "../client_errors.ts";
+import { StoredTaskHandle, type TaskHandle } from "./handle.ts";
+import { startLeaseRenewal } from "./lease_renewer.ts";
+import { outcomeOf, outcomeOfThrown } from "./outcome.ts";
+import type { SchemaLike } from "./sdk.ts";
+
+/** How long to wait before an outcome is written again. */
+const REWRITE_MS = 250;
+
+/** Options of `TasksExtension.drain`. */
+export interface DrainOptions {
+  /** How long running tasks may take to finish, in milliseconds. Default: 10,000. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** What became of the tasks that ran when `TasksExtension.drain` was called. */
+export interface DrainResult {
+  /** The ids of the tasks that came to their own end. */
+  readonly finished: readonly string[];
+  /** The ids of the tasks that did not, and were failed. */
+  readonly failed: readonly string[];
+}
+
+/** One task to run. */
+export interface Job {
+  /** The tool's name. */
+  readonly tool: string;
+  /** What the client of the request can. */
+  readonly capabilities: Readonly<Record<string, unknown>>;
+  /** What the result must fit. */
+  readonly outputSchema: SchemaLike | undefined;
+  /** Makes the task, as `working` and under a lease. */
+  readonly create: (lease: LeaseOptions) => Promise<TaskRecord>;
+  /** The tool's handler, with its arguments. */
+  readonly handler: (handle: TaskHandle) => unknown;
+}
+
+/** A task that runs here. */
+interface RunningTask {
+  readonly tool: string;
+  readonly taskId: string;
+  readonly owner: string;
+  /** Settles when the outcome is written, or can no longer be. */
+  readonly ended: Promise<void>;
+  /** Tells the handler that its result is no longer wanted. */
+  stop(reason: unknown): void;
+}
+
+/** What a runner is made of. */
+export interface RunnerOptions {
+  readonly store: TaskStore;
+  readonly holder: string;
+  readonly leaseMs: number;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Runs tasks. */
+export class TaskRunner {
+  readonly #options: RunnerOptions;
+  readonly #running = new Set<RunningTask>();
+  readonly #starting = new Set<Promise<TaskRecord>>();
+  #draining = false;
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Makes a task and begins to run it.
+   *
+   * @returns The task, stored and under its lease.
+   * @throws {RpcError} After `drain`.
+   */
+  async start(job: Job): Promise<TaskRecord> {
+    if (this.#draining) {
+      throw new RpcError(
+        INTERNAL_ERROR,
+        "the server is shutting down: call the tool again",
+      );
+    }
+    const starting = this.#start(job);
+    this.#starting.add(starting);
+    try {
+      return await starting;
+    } finally {
+      this.#starting.delete(starting);
+    }
+  }
+
+  /** Lets what runs finish, and fails what has not in time. */
+  async drain({ timeoutMs = 10_000 }: DrainOptions): Promise<DrainResult> {
+    this.#draining = true;
+    await Promise.allSettled(this.#starting);
+    const tasks = [...this.#running];
+    const late = new Set(tasks);
+    const all = Promise.all(tasks.map(async (task) => {
+      await task.ended;
+      late.delete(task);
+    }));
+    const timeUp = new AbortController();
+    await Promise.race([all, sleep(timeoutMs, timeUp.signal)]);
+    timeUp.abort();
+    const failed = await Promise.all(
+      [...late].map((task) => this.#interrupt(task)),
+    );
+    const ids = failed.filter((id): id is string => id !== undefined);
+    return {
+      finished: tasks.map(({ taskId }) => taskId)
+        .filter((id) => !ids.includes(id)),
+      failed: ids,
+    };
+  }
+
+  async #start(job: Job): Promise<TaskRecord> {
+    const { holder, leaseMs } = this.#options;
+    const leasedAt = performance.now();
+    // In one write: no death of this process leaves a task without a worker
+    // that nobody would ever fail.
+    const record = await job.create({ holder, forMs: leaseMs });
+    const { ownerId, task: { taskId } } = record;
+    const controller = new AbortController();
+    const running: RunningTask = {
+      tool: job.tool,
+      taskId,
+      owner: ownerId,
+      ended: this.#run(record, job, controller, leasedAt).finally(() => {
+        this.#running.delete(running);
+      }),
+      stop: (reason) => controller.abort(reason),
+    };
+    this.#running.add(running);
+    return record;
+  }
+
+  /** Fails a task, by name; returns its id unless it has ended meanwhile. */
+  async #interrupt(task: RunningTask): Promise<string | undefined> {
+    const { taskId, tool, owner } = task;
+    const error = {
+      code: INTERNAL_ERROR,
+      message: `interrupted: the server shut down before ${
+        JSON.stringify(tool)
+      } had finished task ${taskId}`,
+    };
+    try {
+      // Stored before the handler hears of it: what it makes of that is late.
+      await this.#options.store.fail(taskId, owner, error);
+      return taskId;
+    } catch (thrown) {
+      if (hasEnded(thrown)) return undefined;
+      // Not stored; the lease will run out and fail the task.
+      this.#options.onError(thrown);
+      return taskId;
+    } finally {
+      task.stop(new RpcError(error.code, error.message));
+    }
+  }
+
+  async #run(
+    record: TaskRecord,
+    job: Job,
+    controller: AbortController,
+    leasedAt: number,
+  ): Promise<void> {
+    const { store, holder, leaseMs, onError } = this.#options;
+    const { ownerId, task: { taskId } } = record;
+    const ended = store.signalFor(taskId, ownerId);
+    const forward = () => controller.abort(ended.reason);
+    ended.addEventListener("abort", forward);
+    const handle = new StoredTaskHandle({
+      store,
+      record,
+      signal: controller.signal,
+      capabilities: job.capabilities,
+      onError,
+    });
+    let lost = false;
+    const stopKeeping = startLeaseRenewal({
+      leaseMs,
+      takenAt: leasedAt,
+      renew: () =>
+        handle.write((latest) =>
+          store.renew(latest, ownerId, { holder, forMs: leaseMs })
+        ),
+      onLost: (reason) => {
+        lost = true;
+        onError(reason);
+        controller.abort(reason);
+      },
+    });
+    try {
+      const outcome = await this.#perform(handle, job);
+      await this.#settle(handle, ownerId, outcome, () => lost);
+    } catch (error) {
+      onError(error);
+    } finally {
+      stopKeeping();
+      ended.removeEventListener("abort", forward);
+    }
+  }
+
+  async #perform(handle: TaskHandle, job: Job): Promise<TaskUpdate> {
+    try {
+      const returned = await job.handler(handle);
+      return await outcomeOf(job.tool, returned, job.outputSchema);
+    } catch (thrown) {
+      return outcomeOfThrown(thrown);
+    }
+  }
+
+  /** Writes the outcome, for as long as the lease allows it. */
+  async #settle(
+    handle: StoredTaskHandle,
+    owner: string,
+    outcome: TaskUpdate,
+    isLost: () => boolean,
+  ): Promise<void> {
+    const { store, onError } = this.#options;
+    let update = outcome;
+    while (true) {
+      try {
+        await handle.write((latest) => store.update(latest, owner, update));
+        return;
+      } catch (error) {
+        if (error instanceof LeaseLostError) onError(error);
+        if (hasEnded(error) || isLost()) return;
+        onError(error);
+        if (
+          isTransientStorageError(error) ||
+          error instanceof ConcurrentModificationError
+        ) {
+          await sleep(REWRITE_MS);
+          continue;
+        }
+        // It cannot be stored, being too large or no JSON: that is an outcome.
+        if (update !== outcome) return;
+        const { message } = toClientError(error);
+        update = {
+          status: "failed",
+          statusMessage: message,
+          error: { code: INTERNAL_ERROR, message },
+        };
+      }
+    }
+  }
+}
+
+/** Whether a write came too late: the task has another end, or is no more. */
+function hasEnded(error: unknown): boolean {
+  return error instanceof InvalidTransitionError ||
+    error instanceof TaskNotFoundError || error instanceof TaskExpiredError;
+}

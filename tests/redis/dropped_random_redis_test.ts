@@ -1,0 +1,160 @@
+/**
+ * Connections cut at random points, many times over, with others writing
+ * meanwhile: what callers were told must agree with what stands.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { BackendError, VersionConflictError } from "../../mod.ts";
+import { HOUR, KEY, nthKey, PREFIX } from "../support/suite/env.ts";
+import { type RedisFixture, redisTest } from "../support/redis_fixture.ts";
+import { CUTS, isScript, TcpProxy } from "../support/proxy.ts";
+
+redisTest(
+  "random_cuts_never_lose_or_repeat_a_lone_writers_swap",
+  async (redis) => {
+    await using proxy = flaky(redis, 0.5);
+    const backend = await redis.connect(PATIENT, proxy.url);
+    const direct = await redis.connect();
+    await direct.put(KEY, "0", HOUR);
+    for (let version = 1; version <= 60; version++) {
+      const data = `${version} ${"x".repeat(version * 50)}`;
+      const written = await backend.putIfVersion(KEY, data, version, HOUR);
+      assertEquals(written, version + 1);
+      assertEquals(await direct.get(KEY), { data, version: version + 1 });
+    }
+    assert(proxy.cuts > 20, `only ${proxy.cuts} cuts`);
+    await redis.close();
+  },
+);
+
+redisTest(
+  "random_cuts_never_let_two_writers_win_one_version",
+  async (redis) => {
+    await using proxy = flaky(redis, 0.3);
+    const direct = await redis.connect();
+    await direct.put(KEY, "start", HOUR);
+    const won = new Map<number, string>();
+    const stood = new Map<number, string>();
+    let conflicts = 0;
+    const writers = Array.from({ length: 4 }, async (_, w) => {
+      const backend = await redis.connect(PATIENT, proxy.url);
+      for (let i = 0; i < 60; i++) {
+        const { version } = await backend.get(KEY);
+        const data = `writer ${w}, write ${i}`;
+        try {
+          const written = await backend.putIfVersion(KEY, data, version, HOUR);
+          assertEquals(written, version + 1);
+          assert(!won.has(written), `version ${written} was won twice`);
+          won.set(written, data);
+        } catch (error) {
+          if (!(error instanceof VersionConflictError)) throw error;
+          assert(error.actual > version, "a conflict nobody else caused");
+          conflicts++;
+        }
+        const now = await direct.get(KEY);
+        stood.set(now.version, now.data);
+      }
+    });
+    await Promise.all(writers);
+    // Whoever was told that it won has written what stood at that version.
+    for (const [version, data] of stood) {
+      if (won.has(version)) assertEquals(won.get(version), data);
+    }
+    assert(won.size > 20 && conflicts > 0, `${won.size} / ${conflicts}`);
+    assert(proxy.cuts > 20, `only ${proxy.cuts} cuts`);
+    await redis.close();
+  },
+);
+
+redisTest("random_cuts_let_one_creator_of_each_record_win", async (redis) => {
+  await using proxy = flaky(redis, 0.3);
+  const backends = await Promise.all(
+    [1, 2, 3].map(() => redis.connect(PATIENT, proxy.url)),
+  );
+  const direct = await redis.connect();
+  for (let n = 0; n < 60; n++) {
+    const tried = await Promise.allSettled(
+      backends.map((backend, w) =>
+        backend.create(nthKey(n), `by ${w}`, { meta: HOUR, maxRecords: n + 1 })
+      ),
+    );
+    const winners = tried.flatMap(({ status }, w) =>
+      status === "fulfilled" ? [`by ${w}`] : []
+    );
+    for (const result of tried) {
+      if (result.status === "rejected") {
+        assert(
+          result.reason instanceof VersionConflictError,
+          `${result.reason}`,
+        );
+      }
+    }
+    assertEquals(winners, [(await direct.get(nthKey(n))).data]);
+  }
+  assertEquals((await direct.listByPrefix(PREFIX)).length, 60);
+  assert(proxy.cuts > 20, `only ${proxy.cuts} cuts`);
+  await redis.close();
+});
+
+redisTest("random_cuts_leave_every_record_in_its_indexes", async (redis) => {
+  await using proxy = flaky(redis, 0.3);
+  const backends = await Promise.all(
+    [1, 2, 3, 4].map(() => redis.connect(PATIENT, proxy.url)),
+  );
+  let unknown = 0;
+  await Promise.all(backends.map(async (backend, w) => {
+    for (let i = 0; i < 60; i++) {
+      const key = nthKey((i * 7 + w * 3) % 20);
+      const meta = i % 5 === 0 ? {} : HOUR;
+      try {
+        if (i % 4 === 0) await backend.delete(key);
+        else await backend.put(key, `${w}/${i}`, meta);
+      } catch (error) {
+        if (!(error instanceof BackendError)) throw error;
+        if (error.outcome === "unknown") unknown++;
+      }
+    }
+  }));
+  assert(unknown > 10, `only ${unknown} unknown outcomes`);
+  await consistent(redis);
+  const direct = await redis.connect();
+  const { length } = await direct.listByPrefix(PREFIX);
+  assert(length > 0);
+  for (const { key } of await direct.listByPrefix(PREFIX)) {
+    await direct.delete(key);
+  }
+  assertEquals(await redis.keys(), []);
+  await redis.close();
+});
+
+const PATIENT = { retry: { attempts: 1000, timeoutMs: 30_000 } };
+
+/** A proxy that cuts scripts by chance, but lets a backend connect. */
+function flaky(redis: RedisFixture, chance: number): TcpProxy {
+  const proxy = new TcpProxy(redis.url);
+  proxy.fault = (request) => {
+    if (!isScript(request) || Math.random() > chance) return undefined;
+    const cut = CUTS[Math.floor(Math.random() * CUTS.length)]!;
+    return { cut };
+  };
+  return proxy;
+}
+
+/** No hash without its index entries, and no entry without its hash. */
+async function consistent(redis: RedisFixture): Promise<void> {
+  const records = (await redis.keys())
+    .filter((key) => key.startsWith(redis.record("alice", "")));
+  const tasks = records.map((key) =>
+    key.slice(redis.record("alice", "").length)
+  );
+  const created = await redis.raw.zRange(redis.created("alice"), 0, -1);
+  assertEquals(created.toSorted(), tasks.toSorted());
+  const expiring: string[] = [];
+  for (const [i, key] of records.entries()) {
+    if (await redis.raw.pTTL(key) !== -1) expiring.push(tasks[i]!);
+  }
+  const expiries = await redis.raw.zRange(redis.expiries("alice"), 0, -1);
+  assertEquals(expiries.toSorted(), expiring.toSorted());
+}

@@ -1,0 +1,148 @@
+/**
+ * A server that stays away, or silent: every call ends within its time and
+ * says what became of it.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { BackendError } from "../../mod.ts";
+import { HOUR, KEY, nthKey, PREFIX } from "../support/suite/env.ts";
+import { redisTest } from "../support/redis_fixture.ts";
+import { TcpProxy } from "../support/proxy.ts";
+import { deadline, waitUntil } from "../support/wait.ts";
+
+for (const mode of ["down", "silent"] as const) {
+  redisTest(
+    `server_${mode}_is_a_backend_error_within_the_time`,
+    async (redis) => {
+      await using proxy = new TcpProxy(redis.url);
+      const backend = await redis.connect(
+        { retry: { attempts: 1000, timeoutMs: 400 } },
+        proxy.url,
+      );
+      await backend.put(KEY, "x", HOUR);
+      proxy.mode = mode;
+      proxy.cutAll();
+      const calls = {
+        get: () => backend.get(KEY),
+        put: () => backend.put(KEY, "y", HOUR),
+        putIfVersion: () => backend.putIfVersion(KEY, "y", 1, HOUR),
+        create: () => backend.create(nthKey(2), "y", { meta: HOUR }),
+        delete: () => backend.delete(KEY),
+        listByPrefix: () => backend.listByPrefix(PREFIX),
+        listPage: () => backend.listPage(PREFIX),
+      };
+      for (const [name, call] of Object.entries(calls)) {
+        const start = performance.now();
+        const error = await assertRejects(call, BackendError);
+        const tookMs = performance.now() - start;
+        assert(tookMs < 1500, `${name} took ${tookMs} ms`);
+        assert(error.cause instanceof Error, `${name} without a cause`);
+      }
+      // Nothing that was refused is carried out later, when the server is back.
+      proxy.mode = "up";
+      proxy.cutAll();
+      const back = await redis.connect();
+      assertEquals(await back.get(KEY), { data: "x", version: 1 });
+      let found: unknown;
+      while (found === undefined) {
+        found = await backend.get(KEY).catch(() => undefined);
+      }
+      assertEquals(found, { data: "x", version: 1 });
+      assertEquals((await back.listByPrefix(PREFIX)).length, 1);
+    },
+  );
+}
+
+redisTest(
+  "silent_connection_is_a_backend_error_within_the_time",
+  async (redis) => {
+    await using proxy = new TcpProxy(redis.url);
+    const backend = await redis.connect(
+      { retry: { timeoutMs: 300 } },
+      proxy.url,
+    );
+    await backend.put(KEY, "x", HOUR);
+    // Connected, but the answers never come.
+    let release = () => {};
+    const silence = new Promise<void>((resolve) => release = resolve);
+    proxy.fault = () => ({ cut: "before reply", meanwhile: () => silence });
+    try {
+      const start = performance.now();
+      const error = await assertRejects(
+        () => backend.putIfVersion(KEY, "y", 1, HOUR),
+        BackendError,
+      );
+      assertEquals(error.outcome, "unknown");
+      assert(performance.now() - start < 1500);
+    } finally {
+      release();
+    }
+  },
+);
+
+redisTest("close_ends_although_an_answer_is_owed", async (redis) => {
+  await using proxy = new TcpProxy(redis.url);
+  const backend = await redis.connect({}, proxy.url);
+  let release = () => {};
+  const silence = new Promise<void>((resolve) => release = resolve);
+  proxy.fault = () => ({ cut: "before reply", meanwhile: () => silence });
+  try {
+    const owed = backend.put(KEY, "x", HOUR).catch((error) => error);
+    await waitUntil("the command on its way", () => proxy.cuts === 1);
+    await deadline("the backend closed", backend.close(), 5000);
+    const error = await deadline("the call told", owed, 5000);
+    assert(error instanceof BackendError);
+    assertEquals(error.outcome, "unknown");
+  } finally {
+    release();
+  }
+});
+
+redisTest("no_server_at_connect_is_a_backend_error_at_once", async (redis) => {
+  await using proxy = new TcpProxy(redis.url);
+  proxy.mode = "down";
+  const start = performance.now();
+  await assertRejects(() => redis.connect({}, proxy.url), BackendError);
+  assert(performance.now() - start < 2000);
+});
+
+redisTest("watch_outlives_a_dropped_connection", async (redis) => {
+  await using proxy = new TcpProxy(redis.url);
+  const backend = await redis.connect({}, proxy.url);
+  const direct = await redis.connect();
+  await direct.put(KEY, "1", HOUR);
+  const seen: number[] = [];
+  const start = performance.now();
+  for await (const { version } of backend.watch(KEY)) {
+    seen.push(version);
+    if (version === 1) {
+      proxy.cutAll();
+      // Nobody hears this event: it falls into the gap.
+      await direct.put(KEY, "2", HOUR);
+    } else if (version === 2) await direct.put(KEY, "3", HOUR);
+    else await direct.delete(KEY);
+  }
+  assertEquals(seen, [1, 2, 3]);
+  // Long before the safety re-read: reconnecting itself makes it look again.
+  assert(performance.now() - start < 5000);
+});
+
+redisTest("watch_sees_what_no_event_told_by_its_re_read", async (redis) => {
+  const backend = await redis.connect({ watchRefreshMs: 100 });
+  await backend.put(KEY, "1", HOUR);
+  const record = redis.record("alice", "t-1");
+  const seen: string[] = [];
+  const watching = async () => {
+    for await (const { data, version } of backend.watch(KEY)) {
+      seen.push(data);
+      // As another program might, that knows nothing of events.
+      if (version === 1) {
+        await redis.raw.hSet(record, { version: "2", data: "2" });
+      } else await redis.raw.del(record);
+    }
+  };
+  await deadline("the end of the watch", watching(), 3000);
+  assertEquals(seen, ["1", "2"]);
+});

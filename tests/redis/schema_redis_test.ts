@@ -1,0 +1,159 @@
+/**
+ * Prefixes, the two key schemas, and the scripts as they are exported.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  type KeySchemaName,
+  LUA_CREATE,
+  LUA_DELETE,
+  LUA_GET,
+  LUA_LIST_PAGE,
+  LUA_LIST_TASKS,
+  LUA_PUT,
+  LUA_PUT_IF_VERSION,
+  LUA_READ_RECORDS,
+  makeKey,
+  makePrefix,
+  NotFoundError,
+  RedisBackend,
+} from "../../mod.ts";
+import { HOUR, KEY, PREFIX } from "../support/suite/env.ts";
+import { redisTest } from "../support/redis_fixture.ts";
+
+const SCRIPTS = [
+  LUA_CREATE,
+  LUA_DELETE,
+  LUA_GET,
+  LUA_LIST_PAGE,
+  LUA_LIST_TASKS,
+  LUA_PUT,
+  LUA_PUT_IF_VERSION,
+  LUA_READ_RECORDS,
+];
+
+redisTest("prefix_is_mcp_by_default", async (redis) => {
+  const backend = new RedisBackend(redis.raw);
+  const owner = crypto.randomUUID();
+  await backend.put(makeKey(owner, "t-1"), "x", HOUR);
+  assertEquals(await redis.raw.exists(`mcp:tasks:{${owner}}:t-1`), 1);
+  await backend.delete(makeKey(owner, "t-1"));
+  assertEquals(await redis.raw.exists(`mcp:idx:{${owner}}`), 0);
+});
+
+redisTest("prefixes_never_meet", async (redis) => {
+  const backend = await redis.connect();
+  const other = backend.withPrefix(`${redis.prefix}:other`);
+  assertEquals(other.prefix, `${redis.prefix}:other`);
+  await backend.put(KEY, "one", HOUR);
+  await assertRejects(() => other.get(KEY), NotFoundError);
+  assertEquals(await other.listByPrefix(PREFIX), []);
+  const options = { meta: HOUR, maxRecords: 1 };
+  assertEquals(await other.create(KEY, "two", options), 1);
+  assertEquals((await backend.get(KEY)).data, "one");
+  assertEquals(await other.delete(KEY), true);
+  assertEquals((await backend.get(KEY)).data, "one");
+});
+
+redisTest("prefixes_and_schemas_are_checked", (redis) => {
+  for (const prefix of ["", "a{b", "a}", "\ud800"]) {
+    assertThrows(() => new RedisBackend(redis.raw, { prefix }), RangeError);
+  }
+  const schema = "other" as KeySchemaName;
+  assertThrows(() => new RedisBackend(redis.raw, { schema }), RangeError);
+  for (const value of [0, -1, 1.5, NaN]) {
+    for (
+      const options of [
+        { maxRecordBytes: value },
+        { watchRefreshMs: value },
+        { retry: { attempts: value } },
+        { retry: { timeoutMs: value } },
+        { durability: { replicas: value, timeoutMs: 1 } },
+        { durability: { replicas: 1, timeoutMs: value } },
+      ]
+    ) {
+      assertThrows(() => new RedisBackend(redis.raw, options), RangeError);
+    }
+  }
+  return Promise.resolve();
+});
+
+redisTest("schema_pmcp_is_the_layout_of_the_rust_crate", async (redis) => {
+  const backend = await redis.connect({ schema: "pmcp" });
+  const expiresAt = Date.now() + 60_000;
+  const createdAt = 1_700_000_000_000;
+  const key = makeKey("urn:bob", "t-1");
+  await backend.create(key, "x", { meta: { expiresAt, createdAt } });
+  const record = `${redis.prefix}:tasks:urn%3Abob:t-1`;
+  const created = `${redis.prefix}:idx:urn%3Abob`;
+  const expiries = `${redis.prefix}:exp:urn%3Abob`;
+  assertEquals(await redis.keys(), [expiries, created, record]);
+  assertEquals(
+    { ...await redis.raw.hGetAll(record) },
+    {
+      version: "1",
+      data: "x",
+      expires_at: `${Math.ceil(expiresAt / 1000)}`,
+    },
+  );
+  assertEquals(await redis.raw.pExpireTime(record), expiresAt);
+  // The other writer does not prolong an index: it must not have an expiry.
+  assertEquals(await redis.raw.pTTL(created), -1);
+  assertEquals(await redis.raw.pTTL(expiries), -1);
+  // A task of the other writer, which knows no `exp`.
+  const theirs = `${redis.prefix}:tasks:urn%3Abob:t-2`;
+  await redis.raw.hSet(theirs, { version: "7", data: "y" });
+  await redis.raw.zAdd(created, { value: "t-2", score: createdAt + 1 });
+  const prefix = makePrefix("urn:bob");
+  const records = [
+    { key, data: "x", version: 1 },
+    { key: makeKey("urn:bob", "t-2"), data: "y", version: 7 },
+  ];
+  assertEquals(await backend.listByPrefix(prefix), records);
+  assertEquals(await backend.listPage(prefix), {
+    records: records.toReversed(),
+  });
+  const second = makeKey("urn:bob", "t-2");
+  assertEquals(await backend.putIfVersion(second, "z", 7, HOUR), 8);
+  assertEquals(await backend.delete(second), true);
+  assertEquals(await backend.delete(key), true);
+  assertEquals(await redis.keys(), []);
+});
+
+redisTest(
+  "schema_pmcp_forgets_what_the_other_writers_ttl_ended",
+  async (redis) => {
+    const backend = await redis.connect({ schema: "pmcp" });
+    const created = `${redis.prefix}:idx:alice`;
+    await redis.raw.zAdd(created, { value: "t-1", score: 1 });
+    await backend.put(makeKey("alice", "t-2"), "x");
+    const listed = await backend.listByPrefix(PREFIX);
+    assertEquals(listed.map(({ key }) => key), ["alice:t-2"]);
+    assertEquals(await redis.raw.zRange(created, 0, -1), ["t-2"]);
+    await backend.delete(makeKey("alice", "t-2"));
+  },
+);
+
+redisTest("scripts_compile_and_say_what_they_take", async (redis) => {
+  assertEquals(
+    new Set(SCRIPTS.map(({ name }) => name)).size,
+    SCRIPTS.length,
+  );
+  for (const { name, source, keys, args } of SCRIPTS) {
+    const sha = await redis.raw.scriptLoad(source);
+    assertEquals(sha.length, 40, name);
+    assert(source.startsWith(`-- ${name}\n`), name);
+    // Every declared name is bound to its place: the lists cannot drift.
+    for (const [i, key] of keys.entries()) {
+      if (key !== "...") {
+        assert(source.includes(`local ${key} = KEYS[${i + 1}]`));
+      }
+    }
+    for (const [i, arg] of args.entries()) {
+      if (arg !== "...") assert(source.includes(`ARGV[${i + 1}]`), arg);
+    }
+    assert(keys.length > 0, `${name} declares no key`);
+  }
+});

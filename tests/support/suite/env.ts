@@ -1,0 +1,151 @@
+/**
+ * What the contract suite needs of a backend's test file, and the data its
+ * tests write.
+ *
+ * @module
+ */
+
+import {
+  type ListPageOptions,
+  makeKey,
+  makePrefix,
+  type StorageBackend,
+} from "../../../mod.ts";
+
+/** How to open a backend for one test. */
+export interface OpenOptions {
+  /** How many instances to open on the same storage. Default: 1. */
+  readonly instances?: number;
+  /** The `maxRecordBytes` of each. */
+  readonly maxRecordBytes?: number;
+}
+
+/** A backend the suite can be run for. */
+export interface BackendUnderTest {
+  /** Stands in front of every test name: `redis`, `memory`. */
+  readonly name: string;
+  /** Whether its tests are ignored here. */
+  readonly ignore?: boolean;
+  /** Whether the engine removes expired records itself (`cleanupExpired` 0). */
+  readonly expiresByItself: boolean;
+  /**
+   * Opens instances on one fresh, empty storage, hands them to the body,
+   * closes them and fails if the body left something that never goes away.
+   * Where an engine has only one instance, it is handed out several times.
+   */
+  use(
+    body: (backends: StorageBackend[]) => Promise<void>,
+    options?: OpenOptions,
+  ): Promise<void>;
+}
+
+/**
+ * Registers one test of the contract. Its body gets the first instance, the
+ * last, and whichever comes at turn n when all take turns.
+ */
+export type ContractTest = (
+  name: string,
+  body: (
+    backend: StorageBackend,
+    other: StorageBackend,
+    pick: (n: number) => StorageBackend,
+  ) => Promise<void>,
+  options?: OpenOptions,
+) => void;
+
+/** The test registrar of a backend: names its tests, opens and closes it. */
+export function contractTest(under: BackendUnderTest): ContractTest {
+  return (name, body, options) =>
+    Deno.test({
+      name: `${under.name}_${name}`,
+      ignore: under.ignore ?? false,
+      fn: () =>
+        under.use((backends) => {
+          const pick = (n: number) => backends.at(n % backends.length)!;
+          return body(pick(0), pick(backends.length - 1), pick);
+        }, options),
+    });
+}
+
+/** The owner most tests write under. */
+export const OWNER = "alice";
+/** The prefix of that owner's keys. */
+export const PREFIX: string = makePrefix(OWNER);
+/** One of that owner's keys. */
+export const KEY: string = makeKey(OWNER, "t-1");
+/** An hour from now: what is written with it is not left for ever. */
+export const HOUR: { expiresAt: number } = { expiresAt: Date.now() + 3600_000 };
+
+/** The key of the owner's n-th task; `t-007` sorts as 7 does. */
+export function nthKey(n: number, owner = OWNER): string {
+  return makeKey(owner, `t-${String(n).padStart(4, "0")}`);
+}
+
+/** A record as the MCP adapters write it. */
+export function taskJson(
+  { task = "t-1", owner = OWNER, createdAt = Date.now(), expiresAt, note }: {
+    task?: string;
+    owner?: string;
+    createdAt?: number;
+    expiresAt?: number | null;
+    note?: string;
+  } = {},
+): string {
+  return JSON.stringify({
+    task: {
+      taskId: task,
+      status: "working",
+      statusMessage: note,
+      createdAt: new Date(createdAt).toISOString(),
+      lastUpdatedAt: new Date(createdAt).toISOString(),
+      ttl: 3600_000,
+      pollInterval: 500,
+    },
+    ownerId: owner,
+    variables: {},
+    result: null,
+    requestMethod: "tools/call",
+    expiresAt: typeof expiresAt === "number"
+      ? new Date(expiresAt).toISOString()
+      : expiresAt,
+  });
+}
+
+/** Follows the pages of an owner from the first to the last. */
+export async function allPages(
+  backend: StorageBackend,
+  prefix: string,
+  options: ListPageOptions,
+): Promise<string[][]> {
+  const pages: string[][] = [];
+  let page = await backend.listPage(prefix, options);
+  while (true) {
+    pages.push(page.records.map((record) => record.key));
+    const cursor = page.nextCursor;
+    if (cursor === undefined) return pages;
+    page = await backend.listPage(prefix, { ...options, cursor });
+  }
+}
+
+/** Deletes everything an owner has: what a test wrote without a TTL. */
+export async function deleteAll(
+  backend: StorageBackend,
+  ...owners: string[]
+): Promise<void> {
+  for (const owner of owners) {
+    const records = await backend.listByPrefix(makePrefix(owner));
+    for (const { key } of records) await backend.delete(key);
+  }
+}
+
+/** A fixed time long past, for creation times. */
+export const NOON: number = Date.UTC(2026, 0, 1, 12);
+
+/** Writes the owner's n-th task with a creation time of its own. */
+export async function at(
+  backend: StorageBackend,
+  n: number,
+  createdAt: number,
+): Promise<void> {
+  await backend.put(nthKey(n), `record ${n}`, { ...HOUR, createdAt });
+}
