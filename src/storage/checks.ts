@@ -5,12 +5,18 @@
 
 import type {
   CreateOptions,
+  DeleteOptions,
+  ExpectedRecord,
   ListPageOptions,
   PageOrder,
+  PutIfVersionOptions,
   RecordMeta,
+  WriteOptions,
 } from "./backend.ts";
 import { decodeCursor, type Position } from "./cursor.ts";
 import { CapacityExceededError, InvalidDataError } from "./errors.ts";
+import type { LeaseRequest } from "./leases.ts";
+import { newOperationId } from "./operation_id.ts";
 
 /** The default of `maxRecordBytes`: 8 MiB. */
 export const DEFAULT_MAX_RECORD_BYTES: number = 8 * 1024 * 1024;
@@ -33,7 +39,7 @@ export function checkData(key: string, data: string, maxBytes: number): void {
   if (bytes > maxBytes) {
     throw new CapacityExceededError(key, "bytes", maxBytes, bytes);
   }
-  if (/\p{Surrogate}/u.test(data)) {
+  if (!isWellFormed(data)) {
     throw new InvalidDataError(
       key,
       "data has a lone surrogate, which UTF-8 cannot represent",
@@ -41,43 +47,193 @@ export function checkData(key: string, data: string, maxBytes: number): void {
   }
 }
 
-/** The expiry and creation time of a record, given or read from its data. */
-export function checkMeta(
+/** Whether text has no lone surrogate, so that UTF-8 can represent it. */
+export function isWellFormed(text: string): boolean {
+  const native = (text as { isWellFormed?: () => boolean }).isWellFormed;
+  return native ? native.call(text) : !/\p{Surrogate}/u.test(text);
+}
+
+/** What every write of a record needs besides its text. */
+export interface CheckedWrite {
+  /** Epoch milliseconds; `undefined`: never. */
+  readonly expiresAt: number | undefined;
+  /** Epoch milliseconds; `undefined`: the place the record has. */
+  readonly createdAt: number | undefined;
+  readonly active: boolean;
+  readonly operationId: string;
+}
+
+/** The options of a write, times given or read from the data. */
+export function checkWrite(
   key: string,
   data: string,
-  meta: RecordMeta | undefined,
-): RecordMeta {
-  const { expiresAt, createdAt } = meta ?? metaOfData(key, data);
+  meta: WriteOptions = {},
+): CheckedWrite {
+  const { active } = meta;
+  const { expiresAt, createdAt } = hasMeta(meta) ? meta : metaOfData(key, data);
   requireTime(key, "expiresAt", expiresAt);
   requireTime(key, "createdAt", createdAt);
-  return { expiresAt, createdAt };
+  if (active !== undefined && typeof active !== "boolean") {
+    throw new TypeError(`active is a ${typeof active}: expected a boolean`);
+  }
+  return {
+    expiresAt,
+    createdAt,
+    active: active ?? false,
+    operationId: checkOperationId(meta.operationId),
+  };
 }
 
-/** The options of a `create`. */
-export function checkCreate(options: CreateOptions): number | undefined {
-  const { maxRecords } = options;
+function hasMeta(meta: RecordMeta): boolean {
+  return "expiresAt" in meta || "createdAt" in meta || "active" in meta;
+}
+
+/** The name of a write: the caller's own, or a new one. */
+export function checkOperationId(operationId: string | undefined): string {
+  if (operationId === undefined) return newOperationId();
+  if (!isOperationId(operationId)) {
+    throw new RangeError(
+      `operationId is ${
+        JSON.stringify(operationId)
+      }: expected 8 to 64 characters of A-Z, a-z, 0-9, _ and -`,
+    );
+  }
+  return operationId;
+}
+
+function isOperationId(text: unknown): boolean {
+  return typeof text === "string" && /^[A-Za-z0-9_-]{8,64}$/.test(text);
+}
+
+/** The quotas of a `create`. */
+export function checkCreate({ maxRecords, maxActive }: CreateOptions): {
+  maxRecords: number | undefined;
+  maxActive: number | undefined;
+} {
   if (maxRecords !== undefined) requireInteger("maxRecords", maxRecords, 0);
-  return maxRecords;
+  if (maxActive !== undefined) requireInteger("maxActive", maxActive, 0);
+  return { maxRecords, maxActive };
 }
 
-/** The version a `putIfVersion` expects. */
-export function checkVersion(expected: number): void {
-  requireInteger("expected version", expected, 1);
+/** What a conditional write expects; the etag is empty where any will do. */
+export function checkExpected(
+  expected: ExpectedRecord,
+): { version: number; etag: string } {
+  const { version, etag = "" } = typeof expected === "object" &&
+      expected !== null
+    ? expected
+    : { version: expected };
+  requireInteger("expected version", version, 1);
+  if (etag !== "" && !isOperationId(etag)) {
+    throw new RangeError(
+      `expected etag is ${JSON.stringify(etag)}: expected one that was read`,
+    );
+  }
+  return { version, etag };
+}
+
+/** What a `putIfVersion` asks of a lease. */
+export function checkFencing(
+  { fence, releaseLease = false }: PutIfVersionOptions = {},
+): { fence: number | undefined; releaseLease: boolean } {
+  if (fence !== undefined) checkFence(fence);
+  else if (releaseLease) {
+    throw new TypeError("releaseLease without a fence: expected both");
+  }
+  return { fence, releaseLease };
+}
+
+/** The options of a `delete`. */
+export function checkDelete({ expected, operationId }: DeleteOptions): {
+  expected: { version: number; etag: string } | undefined;
+  operationId: string;
+} {
+  return {
+    expected: expected === undefined ? undefined : checkExpected(expected),
+    operationId: checkOperationId(operationId),
+  };
+}
+
+/** The fence of a lease. */
+export function checkFence(fence: number): void {
+  requireInteger("fence", fence, 1);
+}
+
+/** How long a lease, or what a claim puts off, lasts. */
+export function checkForMs(forMs: number): void {
+  requireInteger("forMs", forMs, 1, MAX_TIMER_MS);
+}
+
+/** What a lease is asked for. */
+export function checkLease({ holder, forMs }: LeaseRequest): void {
+  checkForMs(forMs);
+  if (typeof holder !== "string" || holder === "" || !isWellFormed(holder)) {
+    throw new TypeError(
+      "holder is not a name: expected a non-empty string without lone surrogates",
+    );
+  }
+}
+
+/** The longest name of a step, in bytes of UTF-8. */
+const MAX_STEP_NAME_BYTES = 256;
+
+/** The name of a step. */
+export function checkStepName(name: string): void {
+  if (typeof name !== "string" || !isWellFormed(name)) {
+    throw new TypeError(`step name is a ${typeof name}: expected text`);
+  }
+  const bytes = utf8Bytes(name);
+  if (bytes === 0 || bytes > MAX_STEP_NAME_BYTES) {
+    throw new RangeError(
+      `step name has ${bytes} bytes: expected 1 to ${MAX_STEP_NAME_BYTES}`,
+    );
+  }
+}
+
+/** The most hints one claim may take. */
+export const MAX_CLAIM_LIMIT = 1000;
+
+/** The name of a queue of hints. */
+export function checkQueueName(queue: string): void {
+  if (
+    typeof queue !== "string" || queue === "" || !isWellFormed(queue) ||
+    /[{}]/.test(queue)
+  ) {
+    throw new TypeError(
+      `queue is ${
+        JSON.stringify(queue)
+      }: expected a non-empty string without "{" and "}"`,
+    );
+  }
+}
+
+/** The time of a hint, in epoch milliseconds. */
+export function checkDueTime(key: string, name: string, timeMs: number): void {
+  if (!isTime(timeMs)) throw timeError(key, name, timeMs);
 }
 
 /** The options of a page, with their defaults. */
 export function checkPage(
-  { cursor, limit = 50, order = "newest" }: ListPageOptions,
-): { limit: number; order: PageOrder; after: Position | undefined } {
+  { cursor, limit = 50, order = "newest", active = false }: ListPageOptions,
+): {
+  limit: number;
+  order: PageOrder;
+  active: boolean;
+  after: Position | undefined;
+} {
   requireInteger("limit", limit, 1, MAX_PAGE_LIMIT);
   if (order !== "newest" && order !== "oldest") {
     throw new RangeError(
       `order is ${JSON.stringify(order)}: expected "newest" or "oldest"`,
     );
   }
+  if (typeof active !== "boolean") {
+    throw new TypeError(`active is a ${typeof active}: expected a boolean`);
+  }
   return {
     limit,
     order,
+    active,
     after: cursor === undefined ? undefined : decodeCursor(order, cursor),
   };
 }
@@ -112,16 +268,23 @@ export function utf8Bytes(text: string): number {
 
 function requireTime(
   key: string,
-  name: keyof RecordMeta,
+  name: "expiresAt" | "createdAt",
   value: number | undefined,
 ): void {
   if (value === undefined) return;
-  if (!Number.isInteger(value) || value < 0 || value > MAX_TIME_MS) {
-    throw new InvalidDataError(
-      key,
-      `${name} is ${value}: expected epoch milliseconds, an integer from 0 to ${MAX_TIME_MS}`,
-    );
-  }
+  const fractionFits = name === "createdAt" || Number.isInteger(value);
+  if (!isTime(value) || !fractionFits) throw timeError(key, name, value);
+}
+
+function isTime(value: number): boolean {
+  return typeof value === "number" && value >= 0 && value <= MAX_TIME_MS;
+}
+
+function timeError(key: string, name: string, value: unknown): Error {
+  return new InvalidDataError(
+    key,
+    `${name} is ${value}: expected epoch milliseconds from 0 to ${MAX_TIME_MS}`,
+  );
 }
 
 function metaOfData(key: string, data: string): RecordMeta {

@@ -9,7 +9,7 @@ import { InvalidCursorError } from "./errors.ts";
 
 /** A place in an owner's order: just behind this record. */
 export interface Position {
-  /** Epoch milliseconds, as text: an exact integer. */
+  /** Epoch milliseconds, as text: exact, with a fraction where it has one. */
   readonly createdAt: string;
   readonly task: string;
 }
@@ -29,7 +29,7 @@ export function decodeCursor(order: PageOrder, cursor: string): Position {
     );
   }
   const [, initial, createdAt, task] =
-    /^([no])(\d{1,16}):(.+)$/s.exec(decodeText(cursor)) ?? [];
+    /^([no])(\d{1,16}(?:\.\d{1,16})?):(.+)$/s.exec(decodeText(cursor)) ?? [];
   if (createdAt === undefined || task === undefined) {
     throw new InvalidCursorError(cursor, "expected the nextCursor of a page");
   }

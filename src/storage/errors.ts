@@ -14,6 +14,8 @@ export type StorageErrorCode =
   | "invalid_key"
   | "invalid_data"
   | "invalid_cursor"
+  | "lease_conflict"
+  | "fenced"
   | "backend";
 
 /**
@@ -73,7 +75,10 @@ export class VersionConflictError extends StorageError {
   readonly key: string;
   /** The version the caller expected; 0 where it expected no record. */
   readonly expected: number;
-  /** The version that stands; 0 where there is no live record. */
+  /**
+   * The version that is stored; 0 where there is no live record. The expected
+   * version itself where the etag differs: a record of another life.
+   */
   readonly actual: number;
 
   /**
@@ -81,12 +86,15 @@ export class VersionConflictError extends StorageError {
    *
    * @param key The key of the record.
    * @param expected The version the caller expected.
-   * @param actual The version that stands; 0 for none.
+   * @param actual The version that is stored; 0 for none.
    */
   constructor(key: string, expected: number, actual: number) {
+    const found = expected === actual
+      ? "another write of that version, of another life of the key"
+      : at(actual);
     super(
       "version_conflict",
-      `${show(key)} was expected to be ${at(expected)}, but is ${at(actual)}`,
+      `${show(key)} was expected to be ${at(expected)}, but is ${found}`,
     );
     this.name = "VersionConflictError";
     this.key = key;
@@ -95,10 +103,16 @@ export class VersionConflictError extends StorageError {
   }
 }
 
-/** A write would exceed a limit: the record's size or its owner's quota. */
+/** What a {@linkcode CapacityExceededError} counts. */
+export type CapacityUnit = "bytes" | "records" | "active";
+
+/** A write would exceed a limit: the record's size or its owner's quotas. */
 export class CapacityExceededError extends StorageError {
-  /** What is counted: `"bytes"` of one record or an owner's `"records"`. */
-  readonly unit: "bytes" | "records";
+  /**
+   * What is counted: `"bytes"` of one record, an owner's live `"records"`, or
+   * an owner's `"active"` records.
+   */
+  readonly unit: CapacityUnit;
   /** The most that is allowed, in `unit`. */
   readonly limit: number;
   /** What was there (records) or was offered (bytes), in `unit`. */
@@ -114,7 +128,7 @@ export class CapacityExceededError extends StorageError {
    */
   constructor(
     key: string,
-    unit: "bytes" | "records",
+    unit: CapacityUnit,
     limit: number,
     actual: number,
   ) {
@@ -124,9 +138,9 @@ export class CapacityExceededError extends StorageError {
         ? `the data for ${
           show(key)
         } has ${actual} bytes; at most ${limit} are allowed`
-        : `no room for ${
-          show(key)
-        }: its owner has ${actual} live records of at most ${limit}`,
+        : `no room for ${show(key)}: its owner has ${actual} ${
+          unit === "records" ? "live" : "active"
+        } records of at most ${limit}`,
     );
     this.name = "CapacityExceededError";
     this.unit = unit;
@@ -185,6 +199,62 @@ export class InvalidCursorError extends StorageError {
     super("invalid_cursor", `invalid cursor ${show(cursor)}: ${problem}`);
     this.name = "InvalidCursorError";
     this.cursor = cursor;
+  }
+}
+
+/** Another holder has the lease on the record. */
+export class LeaseConflictError extends StorageError {
+  /** The key of the record. */
+  readonly key: string;
+  /** The holder of the lease. */
+  readonly holder: string;
+  /** The time the lease has left, in milliseconds. */
+  readonly remainingMs: number;
+
+  /**
+   * Made by a backend.
+   *
+   * @param key The key of the record.
+   * @param holder The holder of the lease.
+   * @param remainingMs The time the lease has left, in milliseconds.
+   */
+  constructor(key: string, holder: string, remainingMs: number) {
+    super(
+      "lease_conflict",
+      `the lease on ${show(key)} is held by ${
+        show(holder)
+      } for another ${remainingMs} ms`,
+    );
+    this.name = "LeaseConflictError";
+    this.key = key;
+    this.holder = holder;
+    this.remainingMs = remainingMs;
+  }
+}
+
+/** The lease a write relied on has ended: released, run out or overtaken. */
+export class FencedError extends StorageError {
+  /** The key of the record. */
+  readonly key: string;
+  /** The fence of the lease that has ended. */
+  readonly fence: number;
+
+  /**
+   * Made by a backend.
+   *
+   * @param key The key of the record.
+   * @param fence The fence of the lease that has ended.
+   */
+  constructor(key: string, fence: number) {
+    super(
+      "fenced",
+      `the lease with fence ${fence} on ${
+        show(key)
+      } has ended: this write is refused`,
+    );
+    this.name = "FencedError";
+    this.key = key;
+    this.fence = fence;
   }
 }
 
