@@ -1,54 +1,42 @@
 /** What all backends on one client share: calls, events, and the end of both. */
 
+import type { BackendError } from "../storage/errors.ts";
 import { CloseSignal } from "../util/close_signal.ts";
-import { BackendError } from "../storage/errors.ts";
-import { type RetryPolicy, ScriptExecutor } from "./executor/executor.ts";
-import type { OwnedClient, RedisClientLike } from "./connect.ts";
 import { EventHub } from "./events.ts";
-import { deadline } from "../util/deadline.ts";
+import { DurableWriter } from "./executor/durability.ts";
+import { ScriptExecutor } from "./executor/executor.ts";
+import type { RedisLink } from "./link.ts";
+import type { ResolvedOptions } from "./options.ts";
+import { closedError } from "./replies.ts";
 
-/** A client in use. Who opened it closes it: a borrowed one stays open. */
+/** A link in use. */
 export class Connection {
-  readonly caller: ScriptExecutor;
+  readonly link: RedisLink;
+  readonly executor: ScriptExecutor;
   readonly events: EventHub;
-  /** Over once the connection has ended. */
+  /** Closed once the connection has ended. */
   readonly ended: CloseSignal = new CloseSignal();
-  readonly #owned: OwnedClient | undefined;
+  readonly #durable: DurableWriter | undefined;
 
-  /** @param owned The client once more, if it is ours to close. */
-  constructor(
-    client: RedisClientLike,
-    policy: RetryPolicy,
-    owned: OwnedClient | undefined,
-  ) {
-    this.caller = new ScriptExecutor(client, policy);
-    this.events = new EventHub(client, policy.timeoutMs);
-    this.#owned = owned;
+  constructor(link: RedisLink, { timeoutMs, durability }: ResolvedOptions) {
+    this.link = link;
+    this.#durable = durability && new DurableWriter(link, durability);
+    this.executor = new ScriptExecutor(link, {
+      timeoutMs,
+      ...(durability ? { durable: { writer: this.#durable!, ...durability } } : {}),
+    });
+    this.events = new EventHub({
+      open: () => link.openSubscriber(),
+      timeoutMs,
+    });
   }
 
   async close(): Promise<void> {
     if (this.ended.isClosed) return;
-    this.ended.end(closedError());
-    this.events.close();
-    if (this.#owned) await closeClient(this.#owned);
-  }
-}
-
-/** The error of every call on a backend that was closed. */
-export function closedError(): BackendError {
-  return new BackendError("the Redis backend is closed", { closed: true });
-}
-
-/** How long closing waits for answers that are still owed. */
-const CLOSE_MS = 2000;
-
-/** Closes politely, but not for ever: an answer may never come. */
-async function closeClient(client: OwnedClient): Promise<void> {
-  if (client.isReady) await deadline(client.close(), CLOSE_MS).catch(() => {});
-  // Still open, it waits for its server; or it was closed and still waits.
-  try {
-    client.destroy();
-  } catch {
-    // Closed and done.
+    const reason: BackendError = closedError();
+    this.ended.end(reason);
+    this.executor.close(reason);
+    this.#durable?.close();
+    await Promise.all([this.events.close(), this.link.close()]);
   }
 }

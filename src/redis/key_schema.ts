@@ -35,15 +35,14 @@ export class KeySchema {
   }
 
   /**
-   * Whether the index keys may expire, as scripts take it: "1" or "0". Under
-   * `"pmcp"` they may not: the other writer adds tasks to an index without
-   * prolonging it.
+   * Whether others write under this schema too: they keep no ids, and add tasks
+   * to an index without extending its expiry.
    */
-  get indexesExpire(): "0" | "1" {
-    return this.name === "mcp" ? "1" : "0";
+  get isShared(): boolean {
+    return this.name === "pmcp";
   }
 
-  /** Hash: `version`, `data`, `expires_at`. */
+  /** Hash: `version`, `data`, `expires_at`, `ops`, `log`, `lease`, steps. */
   record(owner: string, task: string): string {
     return `${this.#key("tasks", owner)}:${task}`;
   }
@@ -58,9 +57,40 @@ export class KeySchema {
     return this.#key("exp", owner);
   }
 
-  /** Both indexes, in the order scripts take them. */
-  indexes(owner: string): string[] {
-    return [this.createdIndex(owner), this.expiryIndex(owner)];
+  /** Sorted set: task id by expiry in milliseconds, only active tasks. */
+  activeIndex(owner: string): string {
+    return this.#key("act", owner);
+  }
+
+  /** The indexes of an owner, by the names scripts have for them. */
+  indexes(
+    owner: string,
+  ): Record<"created_index" | "expiry_index" | "active_index", string> {
+    return {
+      created_index: this.createdIndex(owner),
+      expiry_index: this.expiryIndex(owner),
+      active_index: this.activeIndex(owner),
+    };
+  }
+
+  /** String: the trace of a deleted record. */
+  gone(owner: string, task: string): string {
+    return `${this.#key("gone", owner)}:${task}`;
+  }
+
+  /** Sorted set: keys that want a worker, by time in milliseconds. */
+  due(shard: number, queue: string): string {
+    return `${this.prefix}:due:{${shard}}:${queue}`;
+  }
+
+  /** String: into how many sets the hints of a queue are spread. */
+  dueShards(): string {
+    return `${this.prefix}:due:shards`;
+  }
+
+  /** Sharded channel: the time of a hint that has become the earliest. */
+  dueEvents(shard: number, queue: string): string {
+    return `${this.prefix}:due-events:{${shard}}:${queue}`;
   }
 
   /** Sharded channel: the new version of each write, 0 on delete. */

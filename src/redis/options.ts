@@ -6,11 +6,11 @@ import {
   requireInteger,
 } from "../storage/checks.ts";
 import {
-  checkPolicy,
+  checkDurability,
+  checkRetry,
   type DurabilityOptions,
   type RetryOptions,
-  type RetryPolicy,
-} from "./executor/executor.ts";
+} from "./executor/retry.ts";
 import { KeySchema, type KeySchemaName } from "./key_schema.ts";
 
 /** Options of a {@linkcode RedisBackend}. */
@@ -36,6 +36,12 @@ export interface RedisBackendOptions {
    * milliseconds: the bound on a lost event. Default: 30,000.
    */
   readonly watchRefreshMs?: number | undefined;
+  /**
+   * Called with what an operator should know: a server that evicts keys, a
+   * borrowed client that sends commands again by itself. Default:
+   * `console.warn`.
+   */
+  readonly onWarning?: ((message: string) => void) | undefined;
 }
 
 /** The options, checked, with their defaults. */
@@ -43,7 +49,10 @@ export interface ResolvedOptions {
   readonly schema: KeySchema;
   readonly maxRecordBytes: number;
   readonly watchRefreshMs: number;
-  readonly policy: RetryPolicy;
+  /** The most time of one operation, in milliseconds. */
+  readonly timeoutMs: number;
+  readonly durability: DurabilityOptions | undefined;
+  readonly onWarning: (message: string) => void;
 }
 
 /** Checks the options. */
@@ -55,6 +64,7 @@ export function resolveOptions(
     watchRefreshMs = 30_000,
     retry,
     durability,
+    onWarning = (message) => console.warn(message),
   }: RedisBackendOptions,
 ): ResolvedOptions {
   requireInteger("maxRecordBytes", maxRecordBytes, 1);
@@ -63,6 +73,8 @@ export function resolveOptions(
     schema: new KeySchema(schema, prefix),
     maxRecordBytes,
     watchRefreshMs,
-    policy: checkPolicy(retry, durability),
+    timeoutMs: checkRetry(retry),
+    durability: checkDurability(durability),
+    onWarning,
   };
 }

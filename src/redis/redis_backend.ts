@@ -1,53 +1,64 @@
 /**
- * The storage contract on Redis: every operation is one Lua script, so that a
- * record, its index entries, its expiry and its event change together.
+ * The storage contract on Redis: every write of a record is one Lua script, so
+ * that a record, its index entries, its expiry and its event change together.
  *
  * @module
  */
 
 import type {
   CreateOptions,
+  DeleteOptions,
+  ExpectedRecord,
   KeyedRecord,
   ListPageOptions,
-  RecordMeta,
+  PutIfVersionOptions,
   RecordPage,
   StorageBackend,
   VersionedRecord,
   WatchOptions,
+  WriteOptions,
 } from "../storage/backend.ts";
 import {
   checkCreate,
   checkData,
-  checkMeta,
-  checkVersion,
+  checkDelete,
+  checkExpected,
+  checkFencing,
+  checkWrite,
 } from "../storage/checks.ts";
+import { CapacityExceededError, NotFoundError } from "../storage/errors.ts";
+import { makePrefix, parseKey, splitKey } from "../storage/keys.ts";
+import type { LeaseRequest, LeaseStorage } from "../storage/leases.ts";
+import type { DueStorage } from "../storage/due.ts";
+import type { MessageQueue } from "../storage/message_queue.ts";
+import type { StepStorage } from "../storage/steps.ts";
+import { type WatchedRecord, WatchHub } from "../storage/watch.ts";
 import { CloseSignal } from "../util/close_signal.ts";
 import {
-  CapacityExceededError,
-  NotFoundError,
-  VersionConflictError,
-} from "../storage/errors.ts";
-import { type KeyParts, splitKey } from "../storage/keys.ts";
-import type { MessageQueue } from "../storage/message_queue.ts";
-import { type WatchedRecord, watchRecord } from "../storage/watch.ts";
-import { throwIfCorrupt, toStorageError } from "./replies.ts";
-import type { Call, ScriptSource } from "./executor/executor.ts";
-import {
-  connectClient,
+  connectLink,
   type RedisClientLike,
   type RedisConnectOptions,
 } from "./connect.ts";
-import { closedError, Connection } from "./connection.ts";
-import type { KeySchema } from "./key_schema.ts";
-import { type RedisBackendOptions, resolveOptions } from "./options.ts";
+import { Connection } from "./connection.ts";
+import { borrowLink } from "./link.ts";
 import { RedisLists } from "./lists.ts";
+import { type RedisBackendOptions, resolveOptions } from "./options.ts";
+import {
+  type Expected,
+  type LeaseRule,
+  leaseRuleOf,
+  RecordCalls,
+  type RecordWrite,
+} from "./record_calls.ts";
+import type { RedisContext } from "./redis_context.ts";
+import { RedisDue } from "./redis_due.ts";
+import { RedisLeases } from "./redis_leases.ts";
 import { RedisMessageQueue } from "./redis_message_queue.ts";
-import { LUA_CREATE } from "./lua/create.ts";
-import { LUA_DELETE } from "./lua/delete.ts";
-import { REPLY } from "./lua/fragments/fragments.ts";
-import { LUA_GET } from "./lua/get.ts";
-import { LUA_PUT } from "./lua/put.ts";
-import { LUA_PUT_IF_VERSION } from "./lua/put_if_version.ts";
+import { RedisSteps } from "./redis_steps.ts";
+import { closedError, type StoredRecord } from "./replies.ts";
+
+/** The age up to which a new watch may begin with what another has read. */
+const WATCH_REUSE_MS = 1000;
 
 /**
  * A {@linkcode StorageBackend} on Redis >= 7.0 or Valkey >= 7.2: a single
@@ -75,15 +86,20 @@ import { LUA_PUT_IF_VERSION } from "./lua/put_if_version.ts";
 export class RedisBackend implements StorageBackend {
   /** Queues of messages beside the records, on the same connection. */
   readonly queues: MessageQueue;
-  readonly #lists: RedisLists;
-  readonly #client: RedisClientLike;
+  /** Leases on the records, on the same connection. */
+  readonly leases: LeaseStorage;
+  /** Recorded steps of the records, on the same connection. */
+  readonly steps: StepStorage;
+  /** Hints that a record wants a worker, on the same connection. */
+  readonly due: DueStorage;
   readonly #options: RedisBackendOptions;
-  readonly #schema: KeySchema;
-  readonly #maxRecordBytes: number;
-  readonly #watchRefreshMs: number;
+  readonly #context: RedisContext;
+  readonly #calls: RecordCalls;
+  readonly #lists: RedisLists;
+  readonly #watches: WatchHub;
   readonly #closed = new CloseSignal();
   /** Shared with the backends that `withPrefix` makes. */
-  #connection: Connection;
+  readonly #connection: Connection;
   /** Whether closing this backend ends the connection. */
   #closesConnection = true;
 
@@ -92,32 +108,63 @@ export class RedisBackend implements StorageBackend {
    *
    * @param client A node-redis client, client pool, cluster or sentinel.
    * @param options Key layout, limits and failure policy.
+   * @throws {TypeError} If it is no connected node-redis client.
    * @throws {RangeError} If an option is out of its range.
    */
   constructor(client: RedisClientLike, options: RedisBackendOptions = {}) {
     const resolved = resolveOptions(options);
-    this.#client = client;
+    // `connect` and `withPrefix` hand over a connection in place of a client.
+    const given: unknown = client;
+    const connection = given instanceof Connection
+      ? given
+      : new Connection(borrowLink(client, resolved.onWarning), resolved);
     this.#options = options;
-    this.#schema = resolved.schema;
-    this.#maxRecordBytes = resolved.maxRecordBytes;
-    this.#watchRefreshMs = resolved.watchRefreshMs;
-    this.#connection = new Connection(client, resolved.policy, undefined);
-    const source: ScriptSource = {
-      schema: this.#schema,
-      maxRecordBytes: this.#maxRecordBytes,
-      run: (call, key) => this.#run(call, key),
+    this.#connection = connection;
+    const { executor, events, link } = connection;
+    const context: RedisContext = {
+      schema: resolved.schema,
+      maxRecordBytes: resolved.maxRecordBytes,
+      clock: executor.clock,
+      events,
+      isCluster: link.kind === "cluster",
+      run: (call) => {
+        this.#requireOpen();
+        return executor.run(call);
+      },
     };
-    this.#lists = new RedisLists(source);
-    this.queues = new RedisMessageQueue(source);
+    this.#context = context;
+    this.#calls = new RecordCalls(context);
+    this.#lists = new RedisLists(context, this.#calls);
+    this.#watches = new WatchHub({
+      closed: [this.#closed, connection.ended],
+      refreshMs: resolved.watchRefreshMs,
+      reuseMs: WATCH_REUSE_MS,
+      read: (key) => this.#readWatched(key),
+      subscribe: (key, listener) => {
+        const { owner, task } = splitKey(key);
+        return events.changes(context.schema.events(owner, task), listener);
+      },
+    });
+    this.queues = new RedisMessageQueue(context);
+    this.steps = new RedisSteps(context);
+    this.due = new RedisDue(context);
+    this.leases = new RedisLeases(context, {
+      check: (key, data, meta) => this.#check(key, data, meta),
+      create: (write, quotas, lease) => this.#create(write, quotas, lease),
+      putIfVersion: (write, expected, rule) =>
+        this.#putIfVersion(write, expected, rule),
+    });
   }
 
   /**
    * Opens a connection, which `close` closes.
    *
-   * @param target A `redis[s]://` URL or the options of node-redis'
-   * `createClient`. Default: `redis://127.0.0.1:6379`.
+   * @param target A `redis[s]://` URL, the options of node-redis'
+   * `createClient`, `{ rootNodes }` for a Cluster, or
+   * `{ sentinelRootNodes, name }` for a Sentinel. Default:
+   * `redis://127.0.0.1:6379`.
    * @param options Key layout, limits and failure policy.
-   * @throws {TypeError} If the URL is not one.
+   * @throws {TypeError} If the target is none of these.
    * @throws {RangeError} If an option is out of its range.
    * @throws {BackendError} At once, if Redis cannot be reached or refuses us.
    */
@@ -125,16 +172,22 @@ export class RedisBackend implements StorageBackend {
     target: RedisConnectOptions = "redis://127.0.0.1:6379",
     options: RedisBackendOptions = {},
   ): Promise<RedisBackend> {
-    const { policy } = resolveOptions(options);
-    const client = await connectClient(target);
-    const backend = new RedisBackend(client, options);
-    backend.#connection = new Connection(client, policy, client);
+    const resolved = resolveOptions(options);
+    const link = await connectLink(target, resolved);
+    const connection = new Connection(link, resolved);
+    const backend = new RedisBackend(asClient(connection), options);
+    try {
+      await connection.executor.askTime(resolved.schema.dueShards());
+    } catch (error) {
+      await backend.close();
+      throw error;
+    }
     return backend;
   }
 
   /** What every key of this backend begins with. */
   get prefix(): string {
-    return this.#schema.prefix;
+    return this.#context.schema.prefix;
   }
 
   /**
@@ -145,72 +198,59 @@ export class RedisBackend implements StorageBackend {
    * @throws {RangeError} If the prefix is empty or has a brace.
    */
   withPrefix(prefix: string): RedisBackend {
-    const other = new RedisBackend(this.#client, { ...this.#options, prefix });
-    other.#connection = this.#connection;
+    const options = { ...this.#options, prefix };
+    const other = new RedisBackend(asClient(this.#connection), options);
     other.#closesConnection = false;
     return other;
   }
 
   async get(key: string): Promise<VersionedRecord> {
-    const record = await this.#read(key, splitKey(key));
-    if (record === undefined) throw new NotFoundError(key);
-    return { data: record.data, version: record.version };
+    const stored = await this.#read(key);
+    if (stored === undefined) throw new NotFoundError(key);
+    return stored.record;
   }
 
-  async put(key: string, data: string, meta?: RecordMeta): Promise<number> {
-    const write = this.#write(key, data, meta);
-    const [code, version] = await this.#run<[number, string]>({
-      what: `put ${JSON.stringify(key)}`,
-      script: LUA_PUT,
-      keys: write.keys,
-      args: () => write.args,
-      kind: "once",
-    }, key);
-    throwIfCorrupt(key, code);
-    return Number(version);
+  async put(key: string, data: string, meta?: WriteOptions): Promise<number> {
+    const write = this.#check(key, data, meta);
+    return await this.#written(
+      write,
+      this.#context.run(this.#calls.put(write)),
+      "kept",
+    );
   }
 
   async putIfVersion(
     key: string,
     data: string,
-    expected: number,
-    meta?: RecordMeta,
+    expected: ExpectedRecord,
+    meta: PutIfVersionOptions = {},
   ): Promise<number> {
-    const write = this.#write(key, data, meta);
-    checkVersion(expected);
-    const [code, version] = await this.#run<[number, string]>({
-      what: `putIfVersion ${JSON.stringify(key)} at version ${expected}`,
-      script: LUA_PUT_IF_VERSION,
-      keys: write.keys,
-      args: (retry) => [...write.args, String(expected), retry ? "1" : "0"],
-      kind: "guarded",
-    }, key);
-    throwIfCorrupt(key, code);
-    if (code === REPLY.conflict) {
-      throw new VersionConflictError(key, expected, Number(version));
+    const write = this.#check(key, data, meta);
+    checkFencing(meta);
+    return await this.#putIfVersion(
+      write,
+      checkExpected(expected),
+      leaseRuleOf(meta),
+    );
+  }
+
+  async delete(key: string, options: DeleteOptions = {}): Promise<boolean> {
+    splitKey(key);
+    const { operationId, expected } = checkDelete(options);
+    const own = this.#watches.writing(key);
+    try {
+      const was = await this.#context.run(
+        this.#calls.delete(key, operationId, expected),
+      );
+      own.done("deleted");
+      return was;
+    } finally {
+      own.done();
     }
-    return Number(version);
   }
 
-  async delete(key: string): Promise<boolean> {
-    const parts = splitKey(key);
-    const { owner, task } = parts;
-    const answer = await this.#run<number>({
-      what: `delete ${JSON.stringify(key)}`,
-      script: LUA_DELETE,
-      keys: this.#recordKeys(parts),
-      args: () => [
-        task,
-        this.#schema.events(owner, task),
-        this.#schema.indexesExpire,
-      ],
-      kind: "once",
-    }, key);
-    return answer === 1;
-  }
-
-  listByPrefix(prefix: string): Promise<KeyedRecord[]> {
-    return this.#lists.all(prefix);
+  async listByPrefix(prefix: string): Promise<KeyedRecord[]> {
+    return await this.#lists.all(prefix);
   }
 
   /** Always 0: the server expires keys itself. Nothing is sent. */
@@ -226,45 +266,24 @@ export class RedisBackend implements StorageBackend {
     data: string,
     options: CreateOptions = {},
   ): Promise<number> {
-    const write = this.#write(key, data, options.meta);
-    const maxRecords = checkCreate(options);
-    const [code, value] = await this.#run<[number, string]>({
-      what: `create ${JSON.stringify(key)}`,
-      script: LUA_CREATE,
-      keys: write.keys,
-      args: (retry) => [
-        ...write.args,
-        String(maxRecords ?? ""),
-        retry ? "1" : "0",
-      ],
-      kind: "guarded",
-    }, key);
-    throwIfCorrupt(key, code);
-    const number = Number(value);
-    if (code === REPLY.conflict) throw new VersionConflictError(key, 0, number);
-    if (code === REPLY.full) {
-      throw new CapacityExceededError(key, "records", maxRecords!, number);
-    }
-    return number;
+    const write = this.#check(key, data, options.meta);
+    await this.#create(write, checkCreate(options));
+    return 1;
   }
 
-  listPage(prefix: string, options: ListPageOptions = {}): Promise<RecordPage> {
-    return this.#lists.page(prefix, options);
+  async listPage(
+    prefix: string,
+    options: ListPageOptions = {},
+  ): Promise<RecordPage> {
+    return await this.#lists.page(prefix, options);
   }
 
   watch(
     key: string,
     options: WatchOptions = {},
   ): AsyncIterable<VersionedRecord> {
-    const parts = splitKey(key);
-    const channel = this.#schema.events(parts.owner, parts.task);
-    return watchRecord({
-      key,
-      refreshMs: this.#watchRefreshMs,
-      closed: [this.#closed, this.#connection.ended],
-      read: () => this.#read(key, parts),
-      subscribe: (ring) => this.#connection.events.subscribe(channel, ring),
-    }, options);
+    splitKey(key);
+    return this.#watches.watch(key, options);
   }
 
   async close(): Promise<void> {
@@ -283,62 +302,92 @@ export class RedisBackend implements StorageBackend {
     this.#connection.ended.throwIfClosed();
   }
 
-  /** Runs a script; an answer about a key of another type names the key. */
-  async #run<T>(call: Call, key: string): Promise<T> {
-    this.#requireOpen();
+  #check(key: string, data: string, meta?: WriteOptions): RecordWrite {
+    splitKey(key);
+    checkData(key, data, this.#context.maxRecordBytes);
+    return { key, data, ...checkWrite(key, data, meta) };
+  }
+
+  async #read(key: string): Promise<StoredRecord | undefined> {
+    const found = await this.#context.run(this.#calls.read(key));
+    if (found === "doubt") {
+      return await this.#context.run(this.#calls.readInDoubt(key));
+    }
+    return found === "absent" ? undefined : found;
+  }
+
+  async #readWatched(key: string): Promise<WatchedRecord | undefined> {
+    const stored = await this.#read(key);
+    if (stored === undefined) return undefined;
+    return { ...stored.record, ...this.#remaining(stored.expiresAtMs) };
+  }
+
+  #remaining(expiresAtMs: number | undefined): { remainingMs?: number } {
+    return expiresAtMs === undefined
+      ? {}
+      : { remainingMs: expiresAtMs - this.#context.clock.now() };
+  }
+
+  async #create(
+    write: RecordWrite,
+    { maxRecords, maxActive }: ReturnType<typeof checkCreate>,
+    lease?: LeaseRequest,
+  ): Promise<number> {
+    const call = this.#calls.create(write, maxRecords, maxActive, lease);
+    const run = () =>
+      this.#written(write, this.#context.run(call), undefined, () => 1);
     try {
-      return await this.#connection.caller.run(call) as T;
+      return await run();
     } catch (error) {
-      throw toStorageError(key, error);
+      const isFull = error instanceof CapacityExceededError &&
+        error.unit === "records";
+      if (!isFull || !this.#context.schema.isShared) throw error;
+      // Other writers leave their expired tasks in the index: it is counted
+      // again before a record is refused.
+      await this.#lists.dropStale(makePrefix(parseKey(write.key).owner));
+      return await run();
     }
   }
 
-  async #read(
-    key: string,
-    parts: KeyParts,
-  ): Promise<WatchedRecord | undefined> {
-    const [code, version, data, remainingMs] = await this.#run<
-      [number, string?, string?, number?]
-    >({
-      what: `get ${JSON.stringify(key)}`,
-      script: LUA_GET,
-      keys: [this.#schema.record(parts.owner, parts.task)],
-      args: () => [],
-      kind: "read",
-    }, key);
-    throwIfCorrupt(key, code);
-    if (version === undefined || data === undefined) return undefined;
-    const expires = remainingMs !== undefined && remainingMs >= 0;
-    return {
-      data,
-      version: Number(version),
-      ...(expires ? { remainingMs } : {}),
-    };
+  #putIfVersion(
+    write: RecordWrite,
+    expected: Expected,
+    rule?: LeaseRule,
+  ): Promise<number> {
+    const call = this.#calls.putIfVersion(write, expected, rule);
+    const keepsLease = rule === undefined || rule.rule === "holds";
+    return this.#written(
+      write,
+      this.#context.run(call),
+      keepsLease ? "kept" : undefined,
+    );
   }
 
-  /** KEYS and the first ARGV of a script that writes one record. */
-  #write(
-    key: string,
-    data: string,
-    meta: RecordMeta | undefined,
-  ): { keys: string[]; args: string[] } {
-    const parts = splitKey(key);
-    checkData(key, data, this.#maxRecordBytes);
-    const { expiresAt, createdAt } = checkMeta(key, data, meta);
-    return {
-      keys: this.#recordKeys(parts),
-      args: [
-        parts.task,
+  /** Tells the watches of this backend what a write of its own has left. */
+  async #written(
+    { key, data, operationId, expiresAt }: RecordWrite,
+    result: Promise<number>,
+    lease: "kept" | undefined,
+    versionOf: (result: number) => number = (version) => version,
+  ): Promise<number> {
+    const own = this.#watches.writing(key);
+    try {
+      const value = await result;
+      own.done({
         data,
-        String(expiresAt ?? ""),
-        String(createdAt ?? ""),
-        this.#schema.events(parts.owner, parts.task),
-        this.#schema.indexesExpire,
-      ],
-    };
+        version: versionOf(value),
+        etag: operationId,
+        lease,
+        ...this.#remaining(expiresAt),
+      });
+      return value;
+    } finally {
+      own.done();
+    }
   }
+}
 
-  #recordKeys({ owner, task }: KeyParts): string[] {
-    return [this.#schema.record(owner, task), ...this.#schema.indexes(owner)];
-  }
+/** A connection in place of a client; see the constructor. */
+function asClient(connection: Connection): RedisClientLike {
+  return connection as unknown as RedisClientLike;
 }

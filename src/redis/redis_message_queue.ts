@@ -7,7 +7,7 @@
  * there twice, or once more after its receiver has acted on it; shifted again,
  * the next message would come and the first be forgotten without a word;
  * drained again, "nothing was there" would be a lie. So no operation is tried
- * again once it may have run ("once"): the caller gets a `BackendError` with
+ * again once it may have run: the caller gets a `BackendError` with
  * `outcome` `"unknown"` and knows what a second try would mean. What was
  * surely not sent, or refused for now, is tried again as everything else is.
  */
@@ -20,18 +20,19 @@ import {
   type PushOptions,
   QueueFullError,
 } from "../storage/message_queue.ts";
-import type { ScriptSource } from "./executor/executor.ts";
-import { REPLY } from "./lua/fragments/fragments.ts";
+import { writeScriptInput } from "./executor/script.ts";
 import { LUA_QUEUE_DRAIN } from "./lua/queue_drain.ts";
 import { LUA_QUEUE_PUSH } from "./lua/queue_push.ts";
 import { LUA_QUEUE_SHIFT } from "./lua/queue_shift.ts";
+import { REPLY } from "./lua/reply.ts";
+import type { RedisContext } from "./redis_context.ts";
 
 /** Every promise of `MessageQueue`, on Redis. */
 export class RedisMessageQueue implements MessageQueue {
-  readonly #source: ScriptSource;
+  readonly #context: RedisContext;
 
-  constructor(source: ScriptSource) {
-    this.#source = source;
+  constructor(context: RedisContext) {
+    this.#context = context;
   }
 
   async push(
@@ -40,41 +41,74 @@ export class RedisMessageQueue implements MessageQueue {
     options: PushOptions = {},
   ): Promise<void> {
     const { owner, task } = splitKey(key);
-    checkData(key, message, this.#source.maxRecordBytes);
+    checkData(key, message, this.#context.maxRecordBytes);
     const { maxLength, ttlMs } = checkPush(options);
-    const { schema } = this.#source;
-    const [code, length] = await this.#source.run<[number, number?]>({
-      what: `push to the queue of ${JSON.stringify(key)}`,
+    const { schema } = this.#context;
+    const queue = schema.queue(owner, task);
+    await this.#context.run({
+      what: () => `push to the queue of ${JSON.stringify(key)}`,
+      key,
+      route: queue,
       script: LUA_QUEUE_PUSH,
-      keys: [schema.queue(owner, task), schema.record(owner, task)],
-      args: () => [message, String(maxLength ?? ""), String(ttlMs)],
-      kind: "once",
-    }, key);
-    if (code === REPLY.full) {
-      throw new QueueFullError(key, length!, maxLength!);
-    }
+      kind: "non_idempotent",
+      isDurable: true,
+      write: (words, { deadlineMs }) =>
+        writeScriptInput(words, LUA_QUEUE_PUSH, {
+          keys: { queue, record: schema.record(owner, task) },
+          args: {
+            message,
+            max_length: String(maxLength ?? ""),
+            ttl_ms: String(ttlMs),
+            deadline_ms: deadlineMs,
+          },
+        }),
+      decode: (answer) => {
+        const [code, length] = answer as [number, number?];
+        if (code === REPLY.full) {
+          throw new QueueFullError(key, length!, maxLength!);
+        }
+      },
+    });
   }
 
   async shift(key: string): Promise<string | undefined> {
-    const { owner, task } = splitKey(key);
-    const [message] = await this.#source.run<[string?]>({
-      what: `shift from the queue of ${JSON.stringify(key)}`,
+    const queue = this.#queue(key);
+    return await this.#context.run({
+      what: () => `shift from the queue of ${JSON.stringify(key)}`,
+      key,
+      route: queue,
       script: LUA_QUEUE_SHIFT,
-      keys: [this.#source.schema.queue(owner, task)],
-      args: () => [],
-      kind: "once",
-    }, key);
-    return message;
+      kind: "non_idempotent",
+      isDurable: true,
+      write: (words, { deadlineMs }) =>
+        writeScriptInput(words, LUA_QUEUE_SHIFT, {
+          keys: { queue },
+          args: { deadline_ms: deadlineMs },
+        }),
+      decode: (answer) => (answer as string[])[0],
+    });
   }
 
   async drain(key: string): Promise<string[]> {
-    const { owner, task } = splitKey(key);
-    return await this.#source.run<string[]>({
-      what: `drain the queue of ${JSON.stringify(key)}`,
+    const queue = this.#queue(key);
+    return await this.#context.run({
+      what: () => `drain the queue of ${JSON.stringify(key)}`,
+      key,
+      route: queue,
       script: LUA_QUEUE_DRAIN,
-      keys: [this.#source.schema.queue(owner, task)],
-      args: () => [],
-      kind: "once",
-    }, key);
+      kind: "non_idempotent",
+      isDurable: true,
+      write: (words, { deadlineMs }) =>
+        writeScriptInput(words, LUA_QUEUE_DRAIN, {
+          keys: { queue },
+          args: { deadline_ms: deadlineMs },
+        }),
+      decode: (answer) => answer as string[],
+    });
+  }
+
+  #queue(key: string): string {
+    const { owner, task } = splitKey(key);
+    return this.#context.schema.queue(owner, task);
   }
 }

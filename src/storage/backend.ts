@@ -38,6 +38,11 @@ export type ExpectedRecord = number | {
   readonly version: number;
   /** The etag the caller has read; left out or empty: any. */
   readonly etag?: string | undefined;
+  /**
+   * What the caller knows of the record as it is: a hint, which spares an
+   * engine that keeps records in order from looking it up.
+   */
+  readonly meta?: RecordMeta | undefined;
 };
 
 /** A record of a list, with its key. */

@@ -118,18 +118,18 @@ export function checkCreate({ maxRecords, maxActive }: CreateOptions): {
 /** What a conditional write expects; the etag is empty where any will do. */
 export function checkExpected(
   expected: ExpectedRecord,
-): { version: number; etag: string } {
-  const { version, etag = "" } = typeof expected === "object" &&
+): { version: number; etag: string; meta: RecordMeta | undefined } {
+  const { version, etag = "", meta } = typeof expected === "object" &&
       expected !== null
     ? expected
-    : { version: expected };
+    : { version: expected, meta: undefined };
   requireInteger("expected version", version, 1);
   if (etag !== "" && !isOperationId(etag)) {
     throw new RangeError(
       `expected etag is ${JSON.stringify(etag)}: expected one that was read`,
     );
   }
-  return { version, etag };
+  return { version, etag, meta };
 }
 
 /** What a `putIfVersion` asks of a lease. */

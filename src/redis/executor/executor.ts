@@ -1,266 +1,448 @@
 /**
- * How a script reaches Redis: bounded in tries and time, with an answer to
- * the question a lost connection leaves open - was it carried out?
+ * Runs commands and scripts on Redis: bounded in time, tried again where that
+ * is safe, with a true answer to what a lost connection leaves open.
  */
 
-import { MAX_TIMER_MS, requireInteger } from "../../storage/checks.ts";
 import { BackendError } from "../../storage/errors.ts";
-import type {
-  PipelineLike,
-  RedisClientLike,
-  ScriptRunner,
-} from "../connect.ts";
-import type { KeySchema } from "../key_schema.ts";
-import { type LuaScript, runScript } from "./script.ts";
-import { deadline, DeadlineError } from "../../util/deadline.ts";
+import type { RedisLink } from "../link.ts";
+import { LUA_CLOCK } from "../lua/clock.ts";
+import { REPLY } from "../lua/reply.ts";
+import type { DurableWriter } from "./durability.ts";
+import { classify, refusedError, timeoutError } from "./reply_errors.ts";
+import { pauseBefore } from "./retry.ts";
+import { type LuaScript, sha1 } from "./script.ts";
+import { ServerClock } from "./server_clock.ts";
+import { type TimeLimit, TimeLimits } from "./time_limits.ts";
 
-/** How long an operation may try. */
-export interface RetryOptions {
-  /** The most tries of one operation. Default: 8. */
-  readonly attempts?: number;
-  /** The most time for all of them, in milliseconds. Default: 10,000. */
-  readonly timeoutMs?: number;
-}
-
-/** How many replicas must have a write before it counts. */
-export interface DurabilityOptions {
-  /** Replicas that must have confirmed the write, from 1. */
-  readonly replicas: number;
-  /** How long to wait for them, in milliseconds, from 1. */
-  readonly timeoutMs: number;
-}
-
-/** The policy of a {@linkcode ScriptExecutor}, checked. */
-export interface RetryPolicy {
-  readonly attempts: number;
-  readonly timeoutMs: number;
-  readonly durability: DurabilityOptions | undefined;
-}
-
-/** Checks how long operations may try and what makes them durable. */
-export function checkPolicy(
-  { attempts = 8, timeoutMs = 10_000 }: RetryOptions = {},
-  durability?: DurabilityOptions,
-): RetryPolicy {
-  requireInteger("retry.attempts", attempts, 1);
-  requireInteger("retry.timeoutMs", timeoutMs, 1, MAX_TIMER_MS);
-  if (durability) {
-    requireInteger("durability.replicas", durability.replicas, 1);
-    requireInteger("durability.timeoutMs", durability.timeoutMs, 1);
-  }
-  return { attempts, timeoutMs, durability };
+/** What a try depends on, besides its operation. */
+export interface Attempt {
+  /** Whether an earlier try of the operation may have been executed. */
+  readonly isRetry: boolean;
+  /** Whether the script shall check all permissions it may need. */
+  readonly checksPermissions: boolean;
+  /** Server time, in milliseconds, after which it must not be executed. */
+  readonly deadlineMs: string;
 }
 
 /** One operation. */
-export interface Call {
+export interface ScriptCall<T> {
   /** For messages: the operation and its key. */
-  readonly what: string;
-  readonly script: LuaScript;
-  readonly keys: string[];
-  /** ARGV; told whether an earlier try may have been carried out. */
-  readonly args: (retry: boolean) => string[];
+  readonly what: () => string;
+  /** The key its errors name. */
+  readonly key: string;
+  /** A Redis key of it: on a Cluster its slot decides where it goes. */
+  readonly route: string;
+  /** The script; left out: `words` writes a whole command. */
+  readonly script?: LuaScript;
   /**
    * After a lost answer: `"read"` changes nothing and is tried again;
-   * `"guarded"` is tried again, its script recognises its own write; `"once"`
-   * is not, its outcome stays unknown.
+   * `"idempotent"` is tried again and recognizes itself; `"non_idempotent"` is
+   * not, its outcome stays unknown.
    */
-  readonly kind: "read" | "guarded" | "once";
+  readonly kind: "read" | "idempotent" | "non_idempotent";
+  /** Whether replicas are waited for, where durability is asked for. */
+  readonly isDurable?: boolean;
+  /** Appends KEYS and ARGV, or the whole command. */
+  write(words: string[], attempt: Attempt): void;
+  /** Makes the result of the answer, or throws what it means. */
+  decode(answer: unknown): T;
+  /** The call that decides where this one answers 0; a retry takes it at once. */
+  readonly otherwise?: () => ScriptCall<T>;
 }
 
-/** What the parts of a backend run their scripts with. */
-export interface ScriptSource {
-  readonly schema: KeySchema;
-  readonly maxRecordBytes: number;
-  /** Runs a script; `key` is what its errors name. */
-  run<T>(call: Call, key: string): Promise<T>;
+/** What is known of a script on the present connection. */
+interface ScriptState {
+  /** Whether the server has it. */
+  isLoaded: boolean;
+  /** When its permissions were last checked, as `performance.now()` has it. */
+  checkedAtMs: number;
 }
 
-/** Runs calls on one client. */
-export class ScriptExecutor {
-  readonly #client: RedisClientLike;
-  readonly #attempts: number;
+/** How long a check of permissions is relied on, in milliseconds. */
+const PERMISSIONS_MS = 10_000;
+
+/** How long the server's time is relied on, in milliseconds. */
+const CLOCK_MS = 300_000;
+
+/** How often an operation may come too late by our own clock's fault. */
+const MAX_LATE = 3;
+
+/** SHA-1 of each script's source; false while it is computed. */
+const digests = new WeakMap<LuaScript, string | false>();
+
+/** Options of a {@linkcode ScriptExecutor}. */
+export interface ExecutorOptions {
   /** The most time of one operation, in milliseconds. */
   readonly timeoutMs: number;
-  readonly #durability: DurabilityOptions | undefined;
+  /** Writes durably, if that is asked for. */
+  readonly durable?: {
+    readonly writer: DurableWriter;
+    readonly replicas: number;
+    readonly timeoutMs: number;
+  };
+}
 
-  constructor(client: RedisClientLike, policy: RetryPolicy) {
-    if (policy.durability && client.multi === undefined) {
-      throw new TypeError("durability needs a client with multi()");
-    }
-    this.#client = client;
-    this.#attempts = policy.attempts;
-    this.timeoutMs = policy.timeoutMs;
-    this.#durability = policy.durability;
+/** Runs calls on one link. */
+export class ScriptExecutor {
+  /** The server's time, as far as it is known. */
+  readonly clock: ServerClock = new ServerClock();
+  /** The most time of one operation, in milliseconds. */
+  readonly timeoutMs: number;
+  readonly #link: RedisLink;
+  readonly #durable: ExecutorOptions["durable"];
+  readonly #limits = new TimeLimits();
+  readonly #durableLimits = new TimeLimits();
+  /** Operations between two tries. */
+  readonly #waiting = new Map<
+    Operation<unknown>,
+    ReturnType<typeof setTimeout>
+  >();
+  readonly #stopListening: () => void;
+  #scripts = new Map<LuaScript, ScriptState>();
+  #clockAskedAtMs = -Infinity;
+  #closed: BackendError | undefined;
+
+  constructor(link: RedisLink, { timeoutMs, durable }: ExecutorOptions) {
+    this.#link = link;
+    this.timeoutMs = timeoutMs;
+    this.#durable = durable;
+    this.#stopListening = link.onReady(() => this.#onReady());
   }
 
   /**
-   * Runs one operation and returns the script's answer.
+   * Runs one operation. Calls go out in the order of the calls.
    *
    * @throws {BackendError} If Redis refused it, or could not be reached in
    * time; `outcome` says what became of a write.
    */
-  async run(call: Call): Promise<unknown> {
-    // Waiting for replicas is not what a lost connection is given up for; it
-    // happens twice where the server did not know the script yet.
-    const waitMs = call.kind === "read" ? 0 : this.#durability?.timeoutMs ?? 0;
-    const deadline = performance.now() + this.timeoutMs + 2 * waitMs;
-    // Whether an earlier try may have been carried out.
-    let lost = false;
-    for (let attempt = 1;; attempt++) {
-      try {
-        return await this.#try(call, lost, deadline - performance.now());
-      } catch (error) {
-        if (error instanceof BackendError) throw error;
-        if (isReply(error) && !isTransient(error)) {
-          throw refused(call, error, lost);
-        }
-        const unsent = isReply(error) || isUnsent(error);
-        lost ||= !unsent && call.kind !== "read";
-        const pauseMs = Math.min(10 * 2 ** attempt, 500) *
-          (0.5 + Math.random());
-        if (
-          attempt >= this.#attempts || isClosed(error) ||
-          (lost && call.kind === "once") ||
-          performance.now() + pauseMs >= deadline
-        ) {
-          throw unreachable(call, error, attempt, lost);
-        }
-        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  run<T>(call: ScriptCall<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.#closed) throw this.#closed;
+      const isDurable = this.#durable !== undefined && call.isDurable === true;
+      const limits = isDurable ? this.#durableLimits : this.#limits;
+      // Waiting for replicas is not what a lost connection is given up for.
+      const waitMs = isDurable ? 2 * this.#durable!.timeoutMs : 0;
+      const operation = new Operation<T>(
+        call,
+        isDurable,
+        performance.now() + this.timeoutMs + waitMs,
+        limits,
+        resolve,
+        reject,
+      );
+      limits.add(operation);
+      this.#try(operation);
+    });
+  }
+
+  /** Asks a server for its time, so that deadlines can be given to it. */
+  async askTime(route: string): Promise<void> {
+    this.#clockAskedAtMs = performance.now();
+    await this.run<void>({
+      what: () => "asking for the time",
+      key: route,
+      route,
+      script: LUA_CLOCK,
+      kind: "read",
+      write: (words) => void words.push("1", route),
+      decode: (answer) => {
+        const [seconds, microseconds] = answer as [string, string];
+        this.clock.set(Number(seconds) * 1000 + Number(microseconds) / 1000);
+      },
+    });
+  }
+
+  /** Ends operations that wait for another try, with this error. */
+  close(error: BackendError): void {
+    this.#closed = error;
+    this.#stopListening();
+    for (const [operation, timer] of this.#waiting) {
+      clearTimeout(timer);
+      operation.fail(operation.isLost ? unknownAtClose(operation) : error);
+    }
+    this.#waiting.clear();
+  }
+
+  #try<T>(operation: Operation<T>): void {
+    operation.tries++;
+    const { call } = operation;
+    const { script, route } = call;
+    let state: ScriptState | undefined;
+    let words: string[];
+    if (script === undefined) words = [];
+    else {
+      state = this.#stateOf(script);
+      const digest = digestOf(script);
+      words = state.isLoaded && digest
+        ? ["EVALSHA", digest]
+        // The first calls of a process go out at once, with the source.
+        : ["EVAL", script.source];
+    }
+    call.write(words, this.#attempt(operation, state));
+    operation.isInFlight = true;
+    const sent = operation.isDurable
+      ? this.#durable!.writer.send(route, words)
+      : this.#link.send(route, call.kind === "read", words);
+    sent.then(
+      (answer) => this.#answered(operation, state, answer),
+      (error) => this.#rejected(operation, state, error),
+    );
+    const sinceMs = operation.atMs - this.timeoutMs - this.#clockAskedAtMs;
+    if (sinceMs > CLOCK_MS && call.kind !== "read") {
+      this.askTime(route).catch(() => {});
+    }
+  }
+
+  #attempt<T>(
+    operation: Operation<T>,
+    state: ScriptState | undefined,
+  ): Attempt {
+    const now = operation.atMs - this.timeoutMs;
+    const checksPermissions = state !== undefined &&
+      now - state.checkedAtMs > PERMISSIONS_MS;
+    if (checksPermissions) state.checkedAtMs = now;
+    const { clock } = this;
+    return {
+      isRetry: operation.isLost,
+      checksPermissions,
+      get deadlineMs() {
+        return clock.isSet
+          ? String(
+            Math.ceil(clock.now() + operation.atMs - performance.now()),
+          )
+          : "";
+      },
+    };
+  }
+
+  #answered<T>(
+    operation: Operation<T>,
+    state: ScriptState | undefined,
+    reply: unknown,
+  ): void {
+    operation.isInFlight = false;
+    if (operation.isSettled) return;
+    if (state) state.isLoaded = true;
+    const { call, isDurable } = operation;
+    const confirmed = isDurable
+      ? (reply as { confirmed: number }).confirmed
+      : Infinity;
+    const answer = isDurable ? (reply as { answer: unknown }).answer : reply;
+    const code = Array.isArray(answer) ? answer[0] : answer;
+    if (call.kind !== "read") {
+      if (code === REPLY.late) {
+        return this.#late(operation, Number((answer as unknown[])[1]));
+      }
+      if (code === REPLY.unknown) {
+        return operation.fail(
+          new BackendError(
+            `${call.what()} was tried again, and whether an earlier try was executed can no longer be decided`,
+            { outcome: "unknown" },
+          ),
+        );
+      }
+      if (code === 0 && call.otherwise !== undefined) {
+        operation.call = call.otherwise();
+        return this.#try(operation);
       }
     }
-  }
-
-  async #try(call: Call, retry: boolean, timeoutMs: number): Promise<unknown> {
-    const { script, keys } = call;
-    const args = call.args(retry);
-    // A command that waits for the connection is taken back at the deadline:
-    // it must not be carried out after its caller was told that it failed.
-    const abort = this.#client.isReady === false &&
-        this.#client.withAbortSignal !== undefined
-      ? new AbortController()
-      : undefined;
-    const runner = abort
-      ? this.#client.withAbortSignal!(abort.signal) as RedisClientLike
-      : this.#client;
-    const answer = this.#durability && call.kind !== "read"
-      ? this.#runDurably(runner, call, args)
-      : runScript(runner, script, keys, args);
+    let result: T;
     try {
-      return await deadline(answer, timeoutMs);
+      result = call.decode(answer);
     } catch (error) {
-      if (abort === undefined || !(error instanceof DeadlineError)) throw error;
-      abort.abort();
-      const takenBack = await Promise.race([
-        answer.then(() => false, (cause) => classOf(cause) === "AbortError"),
-        new Promise<boolean>((resolve) => setTimeout(resolve, 0, false)),
-      ]);
-      throw takenBack ? new NotSent("the connection is down") : error;
+      return operation.fail(error);
     }
+    if (confirmed >= (this.#durable?.replicas ?? 0)) {
+      return operation.succeed(result);
+    }
+    operation.fail(this.#unconfirmed(call, confirmed, result));
   }
 
-  /** The script and WAIT in one round trip, on one connection. */
-  async #runDurably(
-    client: RedisClientLike,
-    call: Call,
-    args: string[],
-  ): Promise<unknown> {
-    const { replicas, timeoutMs } = this.#durability!;
-    let confirmed = 0;
-    const run = async (
-      queue: (pipeline: PipelineLike) => PipelineLike,
-    ): Promise<unknown> => {
-      const pipeline = queue(client.multi!() as PipelineLike);
-      const answers = await execPipeline(pipeline.wait(replicas, timeoutMs));
-      confirmed = Number(answers[1]);
-      return answers[0];
-    };
-    const runner: ScriptRunner = {
-      evalSha: (sha1, input) => run((p) => p.evalSha(sha1, input)),
-      eval: (source, input) => run((p) => p.eval(source, input)),
-    };
-    const answer = await runScript(runner, call.script, call.keys, args);
-    const [code, version] = Array.isArray(answer) ? answer : [answer];
-    if (code === 1 && !(confirmed >= replicas)) {
-      throw new BackendError(
-        `${call.what} is written, but ${confirmed} of ${replicas} replicas confirmed it within ${timeoutMs} ms`,
-        {
-          outcome: "applied",
-          ...(version === undefined ? {} : { version: Number(version) }),
-        },
+  #unconfirmed<T>(
+    call: ScriptCall<T>,
+    confirmed: number,
+    result: T,
+  ): BackendError {
+    const { replicas, timeoutMs } = this.#durable!;
+    return new BackendError(
+      `${call.what()} is written, but ${confirmed} of ${replicas} replicas confirmed it within ${timeoutMs} ms`,
+      {
+        outcome: "applied",
+        ...(typeof result === "number" ? { version: result } : {}),
+      },
+    );
+  }
+
+  /** It was not executed: our idea of the server's time may be wrong. */
+  #late<T>(operation: Operation<T>, serverMs: number): void {
+    this.clock.set(serverMs);
+    if (++operation.timesLate > MAX_LATE) {
+      return operation.fail(
+        timeoutError(
+          operation.call.what(),
+          "it reached the server after its deadline",
+          operation.tries,
+          false,
+        ),
       );
     }
-    return answer;
+    this.#try(operation);
+  }
+
+  #rejected<T>(
+    operation: Operation<T>,
+    state: ScriptState | undefined,
+    error: unknown,
+  ): void {
+    operation.isInFlight = false;
+    const { call } = operation;
+    const rejection = classify(error);
+    operation.lastError = error;
+    if (rejection === "lost" && call.kind !== "read") operation.isLost = true;
+    if (operation.isSettled) return;
+    switch (rejection) {
+      case "unknown_script":
+        if (state) state.isLoaded = false;
+        return this.#try(operation);
+      case "refused":
+        if (state) state.checkedAtMs = -Infinity;
+        return operation.fail(
+          refusedError(
+            call.what(),
+            call.key,
+            error as Error,
+            operation.isLost,
+          ),
+        );
+      case "closed":
+        return operation.fail(
+          timeoutError(call.what(), error, operation.tries, operation.isLost),
+        );
+      case "lost":
+        if (call.kind === "non_idempotent") {
+          return operation.fail(
+            timeoutError(call.what(), error, operation.tries, true),
+          );
+        }
+        // A retry must know itself: the shortest script does not.
+        if (call.otherwise !== undefined) operation.call = call.otherwise();
+    }
+    this.#wait(operation);
+  }
+
+  #wait<T>(operation: Operation<T>): void {
+    if (this.#closed) return operation.fail(this.#closed);
+    const retry = () => {
+      this.#waiting.delete(operation as Operation<unknown>);
+      if (!operation.isSettled) this.#try(operation);
+    };
+    this.#waiting.set(
+      operation as Operation<unknown>,
+      setTimeout(retry, pauseBefore(operation.tries)),
+    );
+    operation.onSettled = () => {
+      clearTimeout(this.#waiting.get(operation as Operation<unknown>));
+      this.#waiting.delete(operation as Operation<unknown>);
+    };
+  }
+
+  /** A new connection: it may be to another server. */
+  #onReady(): void {
+    this.#scripts = new Map();
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const [operation, timer] of waiting) {
+      clearTimeout(timer);
+      if (!operation.isSettled) this.#try(operation);
+    }
+  }
+
+  #stateOf(script: LuaScript): ScriptState {
+    let state = this.#scripts.get(script);
+    if (state === undefined) {
+      state = { isLoaded: false, checkedAtMs: -Infinity };
+      this.#scripts.set(script, state);
+    }
+    return state;
   }
 }
 
-/** The answers of a pipeline; the first error among them is thrown. */
-async function execPipeline(pipeline: PipelineLike): Promise<unknown[]> {
-  try {
-    const answers = await pipeline.execAsPipeline();
-    const failed = answers.find((answer) => answer instanceof Error);
-    if (failed) throw failed;
-    return answers;
-  } catch (error) {
-    const { replies } = error as { replies?: unknown[] };
-    throw replies?.find((reply) => reply instanceof Error) ?? error;
+/** One operation under way. */
+class Operation<T> implements TimeLimit {
+  call: ScriptCall<T>;
+  readonly isDurable: boolean;
+  readonly atMs: number;
+  tries = 0;
+  timesLate = 0;
+  isInFlight = false;
+  /** Whether a try may have been executed and its answer was lost. */
+  isLost = false;
+  isSettled = false;
+  lastError: unknown;
+  onSettled: (() => void) | undefined;
+  previous: TimeLimit | undefined;
+  next: TimeLimit | undefined;
+  readonly #limits: TimeLimits;
+  readonly #resolve: (result: T) => void;
+  readonly #reject: (error: unknown) => void;
+
+  constructor(
+    call: ScriptCall<T>,
+    isDurable: boolean,
+    atMs: number,
+    limits: TimeLimits,
+    resolve: (result: T) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.call = call;
+    this.isDurable = isDurable;
+    this.atMs = atMs;
+    this.#limits = limits;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  succeed(result: T): void {
+    this.#settle();
+    this.#resolve(result);
+  }
+
+  fail(error: unknown): void {
+    this.#settle();
+    this.#reject(error);
+  }
+
+  onTimeout(): void {
+    const isWrite = this.call.kind !== "read";
+    this.fail(
+      timeoutError(
+        this.call.what(),
+        this.lastError ?? "no answer in time",
+        this.tries,
+        isWrite && (this.isLost || this.isInFlight),
+      ),
+    );
+  }
+
+  #settle(): void {
+    this.isSettled = true;
+    this.#limits.remove(this);
+    this.onSettled?.();
   }
 }
 
-/** The deadline passed while the command waited for a connection. */
-class NotSent extends Error {
-  override readonly name = "NotSent";
+/** The digest of a script, once it is known; it is computed beside. */
+function digestOf(script: LuaScript): string | false {
+  const digest = digests.get(script);
+  if (digest !== undefined) return digest;
+  digests.set(script, false);
+  sha1(script.source).then((text) => digests.set(script, text));
+  return false;
 }
 
-/** An error reply: the server has read the command and says no. */
-function isReply(error: unknown): error is Error {
-  // Errors of the operating system carry a code; replies do not.
-  return error instanceof Error && !("code" in error) &&
-    /^[A-Z][A-Z0-9]+ /.test(error.message);
-}
-
-/** Replies that say "not now": nothing was carried out. */
-function isTransient(error: Error): boolean {
-  return /^(LOADING|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|BUSY) /.test(error.message);
-}
-
-/** Failures before the command went out. */
-function isUnsent(error: unknown): boolean {
-  return error instanceof NotSent || isClosed(error) ||
-    ["ClientOfflineError", "AbortError", "TimeoutError"]
-      .includes(classOf(error));
-}
-
-/** The client was closed by its owner: trying again is no use. */
-function isClosed(error: unknown): boolean {
-  return classOf(error) === "ClientClosedError";
-}
-
-/** node-redis' errors differ by class, not by `name`. */
-function classOf(error: unknown): string {
-  return error instanceof Error ? error.constructor.name : "";
-}
-
-function refused(call: Call, cause: Error, lost: boolean): BackendError {
-  const hint = /unknown (redis )?command/i.test(cause.message)
-    ? " (Redis >= 7.0 or Valkey >= 7.2 is needed)"
-    : "";
-  return new BackendError(`${call.what} failed: ${cause.message}${hint}`, {
-    cause,
-    outcome: lost ? "unknown" : "not_applied",
-  });
-}
-
-function unreachable(
-  call: Call,
-  cause: unknown,
-  attempts: number,
-  lost: boolean,
-): BackendError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  const tries = attempts === 1 ? "1 try" : `${attempts} tries`;
-  const fate = lost ? ", and whether it was carried out is unknown" : "";
+function unknownAtClose(operation: Operation<unknown>): BackendError {
   return new BackendError(
-    `${call.what} failed after ${tries}: ${reason}${fate}`,
-    { cause, outcome: lost ? "unknown" : "not_applied" },
+    `${operation.call.what()}: the backend was closed before it could be tried again; whether it was executed is unknown`,
+    { outcome: "unknown", closed: true, cause: operation.lastError },
   );
 }

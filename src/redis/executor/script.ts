@@ -1,100 +1,115 @@
 /**
- * Lua scripts as constants, and how one is run: by its SHA-1, and with its
- * source only where the server does not know it yet.
+ * Lua scripts as constants, their arguments by name, and the commands that run
+ * them.
  */
 
-import type { ScriptRunner } from "../connect.ts";
-
 /**
- * A Lua script that runs inside Redis as one atomic step.
+ * A Lua script that runs inside Redis as one atomic step. Its keys and
+ * arguments are not part of the compatibility promise.
  *
  * @example Every script says what it takes
  * ```ts
- * import { LUA_DELETE } from "@mcp-tasks/redis";
+ * import { LUA_LEASE_RENEW } from "@mcp-tasks/redis";
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(LUA_DELETE.name, "delete");
- * assertEquals(LUA_DELETE.keys, ["record", "created_index", "expiry_index"]);
+ * assertEquals(LUA_LEASE_RENEW.name, "lease_renew");
+ * assertEquals(LUA_LEASE_RENEW.keys, ["record"]);
  * ```
  */
-export interface LuaScript {
+export interface LuaScript<
+  Key extends string = string,
+  Arg extends string = string,
+> {
   /** A short name, the first line of the source too. */
   readonly name: string;
   /** The Lua source, as it is sent to the server. */
   readonly source: string;
-  /** What each of `KEYS` is, in order; a last `"..."` means any number. */
-  readonly keys: readonly string[];
-  /** What each of `ARGV` is, in order; a last `"..."` means any number. */
-  readonly args: readonly string[];
+  /** What each of `KEYS` is, in order. */
+  readonly keys: readonly Key[];
+  /** What each of `ARGV` is, in order. */
+  readonly args: readonly Arg[];
+  /** What any further `KEYS` are, if the script takes a variable number. */
+  readonly tail?: string;
+}
+
+/** The name of an argument: `number:x` is called `x`. */
+type ArgName<Arg extends string> = Arg extends `number:${infer Name}` ? Name
+  : Arg;
+
+/** What a script is defined by. */
+export interface ScriptDefinition<Key extends string, Arg extends string> {
+  readonly name: string;
+  readonly keys: readonly Key[];
+  /** `number:x` is bound to `x` as a number, or `nil` where it is empty. */
+  readonly args: readonly Arg[];
+  /** Any further keys; `<tail>_start` is the index of the first of them. */
+  readonly tail?: string;
+  /** The parts of the source behind the bindings. */
+  readonly body: readonly string[];
 }
 
 /**
  * Makes a script whose `KEYS` and `ARGV` are bound to their names in its first
- * lines, so that the lists and the source cannot drift apart. An argument
- * named `number:x` is bound to `x` as a number, or `nil` where it is empty.
+ * lines, so that the lists and the source cannot drift apart.
  */
-export function defineScript(
-  name: string,
-  keys: readonly string[],
-  args: readonly string[],
-  ...body: readonly string[]
-): LuaScript {
+export function defineScript<
+  const Key extends string,
+  const Arg extends string,
+>(
+  { name, keys, args, tail, body }: ScriptDefinition<Key, Arg>,
+): LuaScript<Key, ArgName<Arg>> {
   const bindings = [
-    ...keys.map((key, i) =>
-      key === "..." ? "" : `local ${key} = KEYS[${i + 1}]`
-    ),
+    ...keys.map((key, i) => `local ${key} = KEYS[${i + 1}]`),
     ...args.map((arg, i) => bindArgument(arg, i + 1)),
-  ].filter((line) => line !== "");
+    ...(tail === undefined
+      ? []
+      : [`local ${tail}_start = ${keys.length + 1}`]),
+  ];
   const source = [`-- ${name}`, ...bindings, ...body.map((part) => part.trim())]
     .join("\n");
   return {
     name,
     source,
     keys,
-    args: args.map((arg) => arg.replace("number:", "")),
+    args: args.map((arg) => arg.replace("number:", "") as ArgName<Arg>),
+    ...(tail === undefined ? {} : { tail }),
   };
 }
 
 function bindArgument(arg: string, index: number): string {
-  if (arg === "...") return "";
   return arg.startsWith("number:")
     ? `local ${arg.slice("number:".length)} = tonumber(ARGV[${index}])`
-    : `local ${arg} = ARGV[${index}]`;
+    : `local ${arg} = ARGV[${index}] or ''`;
 }
 
-/** SHA-1 of each script's source, computed once. */
-const digests = new WeakMap<LuaScript, string>();
+/** Keys and arguments of one call, by name. */
+export interface ScriptInput<Key extends string, Arg extends string> {
+  readonly keys: Readonly<Record<Key, string>>;
+  readonly args: Readonly<Record<Arg, string>>;
+  /** The keys of the script's variable tail. */
+  readonly tail?: readonly string[];
+}
 
 /**
- * Runs a script in one round trip, or in two when the server has lost its
- * script cache (a restart, a failover, SCRIPT FLUSH).
+ * Appends the number of keys, then keys and arguments in the script's order.
+ * Empty arguments at the end are left out: to the script they are empty too,
+ * and each word costs time on both sides.
  */
-export async function runScript(
-  runner: ScriptRunner,
-  script: LuaScript,
-  keys: string[],
-  args: string[],
-): Promise<unknown> {
-  let sha = digests.get(script);
-  if (sha === undefined) {
-    sha = await sha1(script.source);
-    digests.set(script, sha);
-  }
-  const input = { keys, arguments: args };
-  try {
-    return await runner.evalSha(sha, input);
-  } catch (error) {
-    if (!isNoScript(error)) throw error;
-    // NOSCRIPT: nothing has run. EVAL runs it and puts it into the cache.
-    return await runner.eval(script.source, input);
-  }
+export function writeScriptInput<Key extends string, Arg extends string>(
+  words: string[],
+  script: LuaScript<Key, Arg>,
+  { keys, args, tail }: ScriptInput<Key, Arg>,
+): void {
+  words.push(String(script.keys.length + (tail?.length ?? 0)));
+  for (const key of script.keys) words.push(keys[key]);
+  if (tail !== undefined) for (const key of tail) words.push(key);
+  for (const arg of script.args) words.push(args[arg]);
+  const first = words.length - script.args.length;
+  while (words.length > first && words[words.length - 1] === "") words.pop();
 }
 
-function isNoScript(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith("NOSCRIPT");
-}
-
-async function sha1(text: string): Promise<string> {
+/** Hexadecimal SHA-1 of a script's source, by which the server knows it. */
+export async function sha1(text: string): Promise<string> {
   const bytes = new TextEncoder().encode(text);
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-1", bytes));
   return Array.from(digest, (b) => b.toString(16).padStart(2, "0")).join("");

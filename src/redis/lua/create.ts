@@ -1,49 +1,84 @@
 import { defineScript, type LuaScript } from "../executor/script.ts";
-import {
-  CARRY_OUT,
-  EXPIRED_MEMBERS,
-  NOW,
-  READ_RECORD,
-  RECORD_KEYS,
-  REFRESH_INDEX_EXPIRY,
-  REPLY,
-  WRITE_ARGS,
-  WRITE_RECORD,
-} from "./fragments/fragments.ts";
+import { fastInsert } from "./fragments/fast_insert.ts";
+import { LIVE_VERSION } from "./fragments/live_version.ts";
+import { ownWrite } from "./fragments/own_write.ts";
+import { STATE } from "./fragments/state.ts";
+import { FULL_WRITE, RECORD_KEYS, WRITE_ARGS } from "./record_script.ts";
+import { REPLY } from "./reply.ts";
 
 /**
- * Writes one record that must not exist, if its owner's quota has room: check
- * and write are one step, so that racing creates cannot overshoot it.
+ * Writes one record that must not exist, if its owner's quotas have room:
+ * check and write are one step, so that racing creates cannot overshoot them.
  *
- * `max_records` is empty for no quota. With `retry` "1" an earlier attempt may
- * have been carried out and its answer lost: then a record at version 1 with
- * the very same bytes is taken for that attempt's.
+ * `max_records` and `max_active` are empty for no quota. With `holder` and
+ * `for_ms` the record is leased from its first moment.
  *
- * Answers `{1, 1}`; `{0, actual version}` if it exists; `{-1, live records}`
- * at the quota; `{code, 0}` below that if a damaged record is in its place.
+ * Answers `{1, fence}`, the fence 0 without a lease; `{0, actual version}` if
+ * it exists; `{-1, live records}` and `{-9, active records}` at a quota; else
+ * `{code}`. A repetition whose lease another has taken answers fence 0.
  */
-export const LUA_CREATE: LuaScript = defineScript(
-  "create",
-  RECORD_KEYS,
-  [...WRITE_ARGS, "number:max_records", "retry"],
-  NOW,
-  READ_RECORD,
-  CARRY_OUT,
-  REFRESH_INDEX_EXPIRY,
-  EXPIRED_MEMBERS,
-  WRITE_RECORD,
-  `
-local code, version, standing = read_record(record)
-if code < 0 then return {code, 0} end
-if version then
-  local mine = retry == '1' and version == '1' and standing == data
-  return {mine and ${REPLY.ok} or ${REPLY.conflict}, version}
+export const LUA_CREATE: LuaScript<
+  typeof RECORD_KEYS[number],
+  | "task"
+  | "data"
+  | "want"
+  | "expires_ms"
+  | "channel"
+  | "op"
+  | "deadline_ms"
+  | "mode"
+  | "max_records"
+  | "max_active"
+  | "holder"
+  | "for_ms"
+> = defineScript({
+  name: "create",
+  keys: RECORD_KEYS,
+  args: [
+    "number:max_records",
+    "number:max_active",
+    ...WRITE_ARGS,
+    "holder",
+    "number:for_ms",
+  ],
+  body: [
+    STATE,
+    `
+local fence, new_lease = '0', nil
+if holder ~= '' then
+  -- Microseconds of the server, and higher than any fence this key has seen.
+  fence = string.format('%.0f', math.max(clock[1] * 1000000 + clock[2], (tonumber(string.match(lease or '', '^%d+')) or 0) + 1))
+  new_lease = fence .. '|' .. string.format('%.0f', now_ms + for_ms) .. '|' .. holder
 end
-drop_expired()
+`,
+    fastInsert(
+      `(not max_records or call('ZCARD', created_index) < max_records)
+    and (not max_active or string.byte(want) == 48 or call('ZCARD', active_index) < max_active)`,
+      `if new_lease then call('HSET', record, 'lease', new_lease) end`,
+      `{${REPLY.applied}, fence}`,
+    ),
+    `
+local function fence_kept()
+  local held_fence, held_by = string.match(lease or '', '^(%d+)|%d+|(.*)$')
+  return held_by == holder and held_fence or '0'
+end
+`,
+    ownWrite(`{${REPLY.applied}, fence_kept()}`),
+    LIVE_VERSION,
+    ...FULL_WRITE,
+    `
+if is_retry and is_cut then return {${REPLY.unknown}} end
+if version then return refuse({${REPLY.conflict}, version}) end
 if max_records then
   local live = live_count()
-  if live >= max_records then return {${REPLY.full}, live} end
+  if live >= max_records then return refuse({${REPLY.full}, live}, 'f') end
 end
-return {code, write_record()}
+if max_active and string.byte(want) == 49 then
+  local active = active_count()
+  if active >= max_active then return refuse({${REPLY.activeFull}, active}, 'a') end
+end
+write_record(new_lease)
+return {${REPLY.applied}, fence}
 `,
-);
+  ],
+});

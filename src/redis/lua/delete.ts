@@ -1,36 +1,82 @@
 import { defineScript, type LuaScript } from "../executor/script.ts";
-import {
-  CARRY_OUT,
-  NOW,
-  READ_RECORD,
-  RECORD_KEYS,
-  REFRESH_INDEX_EXPIRY,
-} from "./fragments/fragments.ts";
+import { INDEX_EXPIRY } from "./fragments/index_expiry.ts";
+import { ownWrite } from "./fragments/own_write.ts";
+import { CHECK_PERMISSIONS } from "./fragments/permissions.ts";
+import { REFUSE, TRACE_MS } from "./fragments/refusal.ts";
+import { STATE } from "./fragments/state.ts";
+import { JOINED_TRACE, OLD_TRACE } from "./fragments/trace.ts";
+import { RECORD_KEYS } from "./record_script.ts";
+import { REPLY } from "./reply.ts";
 
 /**
- * Deletes one record with its index entries, a damaged one too.
+ * Deletes one record with its index entries, a damaged one too, and leaves the
+ * trace of its writes in `gone`.
  *
- * Answers 1 if it was there, 0 if it was absent or had expired.
+ * `expected` is empty, or as `put_if_version` has it; the other arguments are
+ * those of every write of a record.
+ *
+ * Answers 1 if it was there, 0 if it was absent or had expired;
+ * `{0, actual version}` if it is not the expected one; else `{code}`.
  */
-export const LUA_DELETE: LuaScript = defineScript(
-  "delete",
-  RECORD_KEYS,
-  ["task", "channel", "indexes_expire"],
-  NOW,
-  READ_RECORD,
-  CARRY_OUT,
-  REFRESH_INDEX_EXPIRY,
-  `
-local code, version = read_record(record)
-local was_there = code < 0 or version
-local commands = {
-  {'ZREM', created_index, task},
-  {'ZREM', expiry_index, task},
-  {'DEL', record},
-}
-if was_there then table.insert(commands, 1, {'SPUBLISH', channel, '0'}) end
-carry_out(commands, true)
+export const LUA_DELETE: LuaScript<
+  typeof RECORD_KEYS[number],
+  "task" | "channel" | "op" | "deadline_ms" | "mode" | "expected"
+> = defineScript({
+  name: "delete",
+  keys: RECORD_KEYS,
+  args: ["task", "channel", "op", "expected", "number:deadline_ms", "mode"],
+  body: [
+    STATE,
+    `
+-- The common case: the library wrote the record last, and it has an expiry.
+if version and ops and mode == '' and (not deadline_ms or now_ms <= deadline_ms) then
+  local active, expires, trace, span = string.match(ops, '^(.)|[^|]*|(%d+)|(.*)(%d%d%d%d%d%d%d%d)$')
+  local newest = version .. '.'
+  if trace and string.sub(trace, 1, #newest) == newest and tonumber(expires) > now_ms
+    and string.byte(trace, -1) ~= 43 and not string.find(trace, op .. ' ', 1, true) --[[own id]]
+    and (expected == '' or string.sub(trace, 1, #expected) == expected) then
+    if span ~= gen then
+      trace = span + 1 == tonumber(gen) and '~' .. string.match(trace, '^[^~]*') or '~'
+    end
+    call('SPUBLISH', channel, '0')
+    call('ZREM', created_index, task)
+    call('ZREM', expiry_index, task)
+    if active == '1' then call('ZREM', active_index, task) end
+    call('DEL', record)
+    call('SET', gone, gen .. '|0.' .. op .. ' ' .. trace, 'PX', ${TRACE_MS})
+    return 1
+  end
+end
+`,
+    ownWrite("1"),
+    CHECK_PERMISSIONS,
+    OLD_TRACE,
+    JOINED_TRACE,
+    REFUSE,
+    INDEX_EXPIRY,
+    `
+local has_passed = expires_at and string.find(expires_at, '^%d+$') and expires_at * 1000 <= now_ms
+local was_there = not has_passed and call('EXISTS', record) == 1
+if expected ~= '' and was_there then
+  local expected_version, expected_etag = string.match(expected, '^(%d+)%.([^ ]*)')
+  local is_expected = version == expected_version
+    and (expected_etag == '' or expected_etag == old_etag)
+  if is_retry and is_cut and not (is_expected and expected_etag ~= '') then return {${REPLY.unknown}} end
+  if not is_expected then return refuse({${REPLY.conflict}, version or '0'}) end
+elseif is_retry and is_cut then
+  return {${REPLY.unknown}}
+end
+if not was_there and is_retry then refuse() end
+if was_there then call('SPUBLISH', channel, '0') end
+for _, index in ipairs({created_index, expiry_index, active_index}) do
+  call('ZREM', index, task)
+end
+call('DEL', record)
+if was_there then
+  call('SET', gone, joined_trace('0.' .. op .. ' ' .. trace_now, trace_before), 'PX', ${TRACE_MS})
+end
 refresh_index_expiry()
 return was_there and 1 or 0
 `,
-);
+  ],
+});

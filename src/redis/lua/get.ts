@@ -1,22 +1,35 @@
 import { defineScript, type LuaScript } from "../executor/script.ts";
-import { NOW, READ_RECORD } from "./fragments/fragments.ts";
+
+/** The fields of a record, in the order `src/redis/replies.ts` reads them. */
+export const RECORD_FIELDS = [
+  "version",
+  "data",
+  "expires_at",
+  "ops",
+  "lease",
+] as const;
+
+/** The same as Lua arguments of HMGET. */
+export const HMGET_FIELDS: string = RECORD_FIELDS.map((name) => `'${name}'`)
+  .join(", ");
 
 /**
- * Reads one record.
+ * Reads one record where plain HMGET leaves a doubt: whether it has expired is
+ * judged by the server's clock.
  *
- * Answers `{1, version, data, remaining_ms}`, with `remaining_ms` -1 for a
- * record that does not expire; `{1}` if there is no live record; `{code}`
- * below 0 if it is damaged.
+ * Answers the fields of the live record, as HMGET does; `{}` if its expiry has
+ * passed.
  */
-export const LUA_GET: LuaScript = defineScript(
-  "get",
-  ["record"],
-  [],
-  NOW,
-  READ_RECORD,
-  `
-local code, version, data, has_expiry = read_record(record)
-if not version then return {code} end
-return {code, version, data, has_expiry and redis.call('PTTL', record) or -1}
-`,
-);
+export const LUA_GET: LuaScript<"record", never> = defineScript({
+  name: "get",
+  keys: ["record"],
+  args: [],
+  body: [`
+local fields = redis.call('HMGET', record, ${HMGET_FIELDS})
+local expires_at = fields[3]
+if expires_at and string.find(expires_at, '^%d+$') and expires_at * 1000 <= redis.call('TIME')[1] * 1000 then
+  return {}
+end
+return fields
+`],
+});

@@ -1,24 +1,39 @@
 import { defineScript, type LuaScript } from "../executor/script.ts";
-import { EXPIRED_MEMBERS, NOW } from "./fragments/fragments.ts";
+import { EXPIRED_MEMBERS } from "./fragments/expired_members.ts";
+
+/** The most members one call walks over. */
+const MOST_WALKED = 5000;
+
+/** The most active tasks that are put in order in one call. */
+const MOST_SORTED = 1000;
 
 /**
  * Names the live tasks of one page of an owner; `read_records` reads them.
  *
- * `order` is "newest" or "oldest". The page begins behind the place
- * `after_created`, `after_task`, or at the end where those are empty. A call
- * walks over 5,000 members at most: an owner with a backlog of expired tasks
+ * `order` is "newest" or "oldest"; with `active` "1" only active tasks are
+ * named. The page begins behind the place `after_created`, `after_task`, or at
+ * the end where those are empty. A call walks over a bounded number of
+ * members: an owner with a backlog of expired tasks, or few active among many,
  * gets the rest of the page from a further call.
  *
  * Answers `{more, last_created, last_task, task, created, task, created, …}`:
  * `more` is 1 if live tasks may follow behind the place `last_…`.
  */
-export const LUA_LIST_PAGE: LuaScript = defineScript(
-  "list_page",
-  ["created_index", "expiry_index"],
-  ["order", "number:limit", "after_created", "after_task"],
-  NOW,
-  EXPIRED_MEMBERS,
-  `
+export const LUA_LIST_PAGE: LuaScript<
+  "created_index" | "expiry_index" | "active_index",
+  "order" | "limit" | "after_created" | "after_task" | "active"
+> = defineScript({
+  name: "list_page",
+  keys: ["created_index", "expiry_index", "active_index"],
+  args: ["order", "number:limit", "after_created", "after_task", "active"],
+  body: [
+    `
+local call = redis.call
+local clock = call('TIME')
+local now_ms = clock[1] * 1000 + clock[2] / 1000
+`,
+    EXPIRED_MEMBERS,
+    `
 -- Byte by byte, as the sorted set does: Lua's own < follows the locale.
 local function is_below(a, b)
   for i = 1, math.min(#a, #b) do
@@ -32,15 +47,15 @@ end
 -- member may be gone: then its rank is found by halving the members of its
 -- score, which reads log2(n) of them and writes nothing.
 local function rank_of_place()
-  local score = redis.call('ZSCORE', created_index, after_task)
+  local score = call('ZSCORE', created_index, after_task)
   if score and tonumber(score) == tonumber(after_created) then
-    return redis.call('ZRANK', created_index, after_task), true
+    return call('ZRANK', created_index, after_task), true
   end
-  local low = redis.call('ZCOUNT', created_index, '-inf', '(' .. after_created)
-  local high = low + redis.call('ZCOUNT', created_index, after_created, after_created)
+  local low = call('ZCOUNT', created_index, '-inf', '(' .. after_created)
+  local high = low + call('ZCOUNT', created_index, after_created, after_created)
   while low < high do
     local middle = math.floor((low + high) / 2)
-    if is_below(redis.call('ZRANGE', created_index, middle, middle)[1], after_task) then
+    if is_below(call('ZRANGE', created_index, middle, middle)[1], after_task) then
       low = middle + 1
     else
       high = middle
@@ -50,7 +65,38 @@ local function rank_of_place()
 end
 
 drop_expired()
-local total = redis.call('ZCARD', created_index)
+
+-- Few active tasks are put in order here, however many have ended.
+if active == '1' and call('ZCARD', active_index) <= ${MOST_SORTED} then
+  local members = call('ZRANGE', active_index, math.floor(now_ms), '+inf', 'BYSCORE')
+  if #members == 0 then return {0, '', ''} end
+  local places = {}
+  for i, created in ipairs(call('ZMSCORE', created_index, unpack(members))) do
+    if created then places[#places + 1] = {members[i], created, tonumber(created)} end
+  end
+  local function comes_before(a, b)
+    if order == 'newest' then a, b = b, a end
+    if a[3] ~= b[3] then return a[3] < b[3] end
+    return is_below(a[1], b[1])
+  end
+  table.sort(places, comes_before)
+  local after = after_created ~= '' and {after_task, after_created, tonumber(after_created)}
+  local answer = {0, after_created, after_task}
+  for _, place in ipairs(places) do
+    if not after or comes_before(after, place) then
+      if #answer == 3 + 2 * limit then
+        answer[1] = 1
+        break
+      end
+      answer[2], answer[3] = place[2], place[1]
+      answer[#answer + 1] = place[1]
+      answer[#answer + 1] = place[2]
+    end
+  end
+  return answer
+end
+
+local total = call('ZCARD', created_index)
 local rank = 0
 if after_created ~= '' then
   local before, standing = rank_of_place()
@@ -61,22 +107,24 @@ if after_created ~= '' then
   end
 end
 
-local found, walked = {}, 0
+local found, walked, now = {}, 0, math.floor(now_ms)
 local last_created, last_task = after_created, after_task
-while rank < total and walked < 5000 do
+while rank < total and walked < ${MOST_WALKED} do
   local batch
   local stop = rank + limit
   if order == 'newest' then
-    batch = redis.call('ZRANGE', created_index, rank, stop, 'REV', 'WITHSCORES')
+    batch = call('ZRANGE', created_index, rank, stop, 'REV', 'WITHSCORES')
   else
-    batch = redis.call('ZRANGE', created_index, rank, stop, 'WITHSCORES')
+    batch = call('ZRANGE', created_index, rank, stop, 'WITHSCORES')
   end
   local tasks = {}
   for i = 1, #batch, 2 do tasks[#tasks + 1] = batch[i] end
-  local expiries = redis.call('ZMSCORE', expiry_index, unpack(tasks))
+  -- Without an expiry a task is live; without a place among the active, not.
+  local ends = call('ZMSCORE', active == '1' and active_index or expiry_index, unpack(tasks))
   for i = 1, #tasks do
-    local expires = expiries[i]
-    if not expires or tonumber(expires) >= now_ms then
+    local live = active ~= '1'
+    if ends[i] then live = tonumber(ends[i]) >= now end
+    if live then
       if #found == 2 * limit then return {1, last_created, last_task, unpack(found)} end
       found[#found + 1] = tasks[i]
       found[#found + 1] = batch[2 * i]
@@ -88,4 +136,5 @@ while rank < total and walked < 5000 do
 end
 return {rank < total and 1 or 0, last_created, last_task, unpack(found)}
 `,
-);
+  ],
+});

@@ -1,32 +1,44 @@
 import { defineScript, type LuaScript } from "../executor/script.ts";
-import {
-  CARRY_OUT,
-  NOW,
-  READ_RECORD,
-  RECORD_KEYS,
-  REFRESH_INDEX_EXPIRY,
-  WRITE_ARGS,
-  WRITE_RECORD,
-} from "./fragments/fragments.ts";
+import { fastInsert } from "./fragments/fast_insert.ts";
+import { fastUpdate } from "./fragments/fast_update.ts";
+import { LIVE_VERSION } from "./fragments/live_version.ts";
+import { ownWrite } from "./fragments/own_write.ts";
+import { STATE } from "./fragments/state.ts";
+import { FULL_WRITE, RECORD_KEYS, WRITE_ARGS } from "./record_script.ts";
+import { REPLY } from "./reply.ts";
 
 /**
- * Writes one record whatever stands there.
+ * Writes one record whatever is stored.
  *
- * Answers `{1, new version}`, or `{code, 0}` below 0 if a damaged record is in
- * its place, which stays as it is.
+ * Answers the new version as text, or `{code}`.
  */
-export const LUA_PUT: LuaScript = defineScript(
-  "put",
-  RECORD_KEYS,
-  WRITE_ARGS,
-  NOW,
-  READ_RECORD,
-  CARRY_OUT,
-  REFRESH_INDEX_EXPIRY,
-  WRITE_RECORD,
-  `
-local code, version, _, has_expiry = read_record(record)
-if code < 0 then return {code, 0} end
-return {code, write_record(version, has_expiry)}
+export const LUA_PUT: LuaScript<
+  typeof RECORD_KEYS[number],
+  | "task"
+  | "data"
+  | "want"
+  | "expires_ms"
+  | "channel"
+  | "op"
+  | "deadline_ms"
+  | "mode"
+> = defineScript({
+  name: "put",
+  keys: RECORD_KEYS,
+  args: WRITE_ARGS,
+  body: [
+    STATE,
+    fastUpdate(
+      `string.byte(ops, -9) ~= 43 and not string.find(ops, op .. ' ', head, true) --[[own id]]`,
+      "false",
+    ),
+    fastInsert("true", "", "'1'"),
+    ownWrite("version_made"),
+    LIVE_VERSION,
+    ...FULL_WRITE,
+    `
+if is_retry and is_cut then return {${REPLY.unknown}} end
+return write_record()
 `,
-);
+  ],
+});

@@ -1,44 +1,79 @@
 import { defineScript, type LuaScript } from "../executor/script.ts";
-import {
-  CARRY_OUT,
-  NOW,
-  READ_RECORD,
-  RECORD_KEYS,
-  REFRESH_INDEX_EXPIRY,
-  REPLY,
-  WRITE_ARGS,
-  WRITE_RECORD,
-} from "./fragments/fragments.ts";
+import { fastUpdate } from "./fragments/fast_update.ts";
+import { LIVE_VERSION } from "./fragments/live_version.ts";
+import { ownWrite } from "./fragments/own_write.ts";
+import { STATE } from "./fragments/state.ts";
+import { FULL_WRITE, RECORD_KEYS, WRITE_ARGS } from "./record_script.ts";
+import { REPLY } from "./reply.ts";
 
 /**
- * Writes one record if it stands at the version expected.
+ * Writes one record if it is the expected one.
  *
- * With `retry` "1" an earlier attempt may have been carried out and its answer
- * lost: then a record at the very next version with the very same bytes is
- * taken for that attempt's, so that a caller sees a conflict only when someone
- * else has won.
+ * `expected` is `<version>.` for any write of that version, or
+ * `<version>.<etag> ` (with a blank) for exactly that write. `lease_rule` is
+ * empty, or says what the lease of `fence` must do: `holds`, `releases` (it
+ * must hold, and ends with the write), `lapsed` (it must have run out, and is
+ * removed).
  *
- * Answers `{1, new version}`; `{0, actual version}` on a conflict, 0 for no
- * live record; `{code, 0}` below 0 if the record is damaged.
+ * Answers the new version as text; `{0, actual version}` on a conflict, 0 for
+ * no live record; `{-7}` and `{-8, ms left, holder}` by the lease rule; else
+ * `{code}`.
  */
-export const LUA_PUT_IF_VERSION: LuaScript = defineScript(
-  "put_if_version",
-  RECORD_KEYS,
-  [...WRITE_ARGS, "expected", "retry"],
-  NOW,
-  READ_RECORD,
-  CARRY_OUT,
-  REFRESH_INDEX_EXPIRY,
-  WRITE_RECORD,
-  `
-local code, version, standing, has_expiry = read_record(record)
-if code < 0 then return {code, 0} end
-if not version then return {${REPLY.conflict}, '0'} end
+export const LUA_PUT_IF_VERSION: LuaScript<
+  typeof RECORD_KEYS[number],
+  | "task"
+  | "data"
+  | "want"
+  | "expires_ms"
+  | "channel"
+  | "op"
+  | "deadline_ms"
+  | "mode"
+  | "expected"
+  | "fence"
+  | "lease_rule"
+> = defineScript({
+  name: "put_if_version",
+  keys: RECORD_KEYS,
+  args: ["expected", ...WRITE_ARGS, "fence", "lease_rule"],
+  body: [
+    STATE,
+    // An exact etag needs no look for the own id: that write would have made
+    // another newest entry.
+    fastUpdate(
+      `string.sub(ops, head + 1, head + #expected) == expected
+    and (string.byte(expected, -1) == 32 or (string.byte(ops, -9) ~= 43 and not string.find(ops, op .. ' ', head, true))) --[[own id]]
+    and (lease_rule == '' or (lease and lease_rule ~= 'lapsed'
+      and string.sub(lease, 1, #fence + 1) == fence .. '|'
+      and tonumber(string.match(lease, '|(%d+)|')) > now_ms))`,
+      "lease_rule == 'releases'",
+    ),
+    ownWrite("version_made"),
+    LIVE_VERSION,
+    ...FULL_WRITE,
+    `
+local expected_version, expected_etag = string.match(expected, '^(%d+)%.([^ ]*)')
 -- Compared as text: exact, whatever the size.
-if version ~= expected then
-  local mine = retry == '1' and standing == data and tonumber(version) == tonumber(expected) + 1
-  return {mine and ${REPLY.ok} or ${REPLY.conflict}, version}
+local is_expected = version == expected_version
+  and (expected_etag == '' or expected_etag == old_etag)
+local is_exact = is_expected and expected_etag ~= ''
+if is_retry and not is_exact then
+  -- Not in the trace, so not executed; unless the trace was cut, or went with
+  -- a record that has expired or was evicted.
+  if is_cut or not (version or was_gone) then return {${REPLY.unknown}} end
 end
-return {code, write_record(version, has_expiry)}
+if not is_expected then return refuse({${REPLY.conflict}, version or '0'}) end
+if lease_rule ~= '' then
+  local held_fence, until_ms, holder = string.match(lease or '', '^(%d+)|(%d+)|(.*)$')
+  local holds = held_fence and tonumber(until_ms) > now_ms
+  if held_fence ~= fence or holds ~= (lease_rule ~= 'lapsed') then
+    if held_fence == fence and holds then
+      return refuse({${REPLY.held}, string.format('%.0f', until_ms - now_ms), holder}, 'l')
+    end
+    return refuse({${REPLY.fenced}}, 'l')
+  end
+end
+return write_record(nil, lease_rule ~= '' and lease_rule ~= 'holds')
 `,
-);
+  ],
+});

@@ -1,0 +1,45 @@
+/** How long operations may try, and what makes a write durable. */
+
+import { requireInteger } from "../../storage/checks.ts";
+
+/** How long an operation may try. */
+export interface RetryOptions {
+  /**
+   * The most time for all tries of one operation, in milliseconds, at most
+   * 30,000: for longer, the storage does not remember a write by its name.
+   * Default: 10,000.
+   */
+  readonly timeoutMs?: number;
+}
+
+/** How many replicas must have a write before it counts. */
+export interface DurabilityOptions {
+  /** Replicas that must have confirmed the write, from 1. */
+  readonly replicas: number;
+  /** How long to wait for them, in milliseconds, 1 to 10,000. */
+  readonly timeoutMs: number;
+}
+
+/** Longer, and the trace of operation ids might not reach back. */
+const MAX_TIMEOUT_MS = 30_000;
+
+/** The time of one operation, checked, in milliseconds. */
+export function checkRetry({ timeoutMs = 10_000 }: RetryOptions = {}): number {
+  requireInteger("retry.timeoutMs", timeoutMs, 1, MAX_TIMEOUT_MS);
+  return timeoutMs;
+}
+
+/** The durability, checked. */
+export function checkDurability(
+  durability: DurabilityOptions | undefined,
+): DurabilityOptions | undefined {
+  if (durability === undefined) return undefined;
+  requireInteger("durability.replicas", durability.replicas, 1);
+  requireInteger("durability.timeoutMs", durability.timeoutMs, 1, 10_000);
+  return durability;
+}
+
+/** The pause before the try of that number, in milliseconds, with jitter. */
+export function pauseBefore(attempt: number): number {
+  return Math.min(10 * 2 ** attempt, 250) * (0.5 + Math.random());
+}

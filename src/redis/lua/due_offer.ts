@@ -1,0 +1,29 @@
+import { defineScript, type LuaScript } from "../executor/script.ts";
+
+/**
+ * Adds a hint that a key wants a worker, or moves it, and tells those who wait
+ * where it has become the earliest. The set lives as long as its longest-lived
+ * hint is of use, at most a minute longer (`until_ms`; empty: no end).
+ *
+ * Answers 1.
+ */
+export const LUA_DUE_OFFER: LuaScript<
+  "due",
+  "member" | "at_ms" | "until_ms" | "channel"
+> = defineScript({
+  name: "due_offer",
+  keys: ["due"],
+  args: ["member", "at_ms", "number:until_ms", "channel"],
+  body: [`
+local call = redis.call
+local ends = call('PEXPIRETIME', due)
+call('ZADD', due, at_ms, member)
+if not until_ms then
+  call('PERSIST', due)
+elseif ends ~= -1 and ends < until_ms then
+  call('PEXPIREAT', due, string.format('%.0f', math.ceil(until_ms / 60000) * 60000))
+end
+if call('ZRANK', due, member) == 0 then call('SPUBLISH', channel, at_ms) end
+return 1
+`],
+});

@@ -1,0 +1,27 @@
+/** The most expired members one call drops, so that it never blocks for long. */
+const MOST_DROPPED = 256;
+
+/**
+ * Drops expired tasks from the indexes, a bounded number, and counts exactly
+ * meanwhile. A task is expired when its score is below now, as the server sees
+ * its key.
+ *
+ * Needs `call`, `now_ms`, the indexes. Adds `drop_expired()`, `live_count()`
+ * and `active_count()`.
+ */
+export const EXPIRED_MEMBERS = `
+local before_now = string.format('(%.0f', math.floor(now_ms))
+local function drop_expired()
+  local expired = call('ZRANGE', expiry_index, '-inf', before_now, 'BYSCORE', 'LIMIT', 0, ${MOST_DROPPED})
+  if #expired == 0 then return end
+  for _, index in ipairs({created_index, expiry_index, active_index}) do
+    call('ZREM', index, unpack(expired))
+  end
+end
+local function live_count()
+  return call('ZCARD', created_index) - call('ZCOUNT', expiry_index, '-inf', before_now)
+end
+local function active_count()
+  return call('ZCARD', active_index) - call('ZCOUNT', active_index, '-inf', before_now)
+end
+`;

@@ -1,0 +1,39 @@
+import { REPLY } from "../reply.ts";
+
+/**
+ * Ends the script where it is a repetition of itself, or comes too late.
+ *
+ * The trace of ids is complete for the last 32 seconds at least, longer than
+ * any operation is tried: an id that is not in it was not executed. It
+ * outlives its record in the key `gone`, and a new life takes it over.
+ *
+ * A refusal that answers a retry is in it as well, under a letter: bytes of the first
+ * try that were held up in the network may still arrive, after the caller has
+ * been told that nothing was written.
+ *
+ * Needs `STATE`, `gone`, `op`, `deadline_ms`, `mode`. Adds `is_retry`,
+ * `expires_at`, `log`, `was_gone`.
+ *
+ * @param repeated Lua, what to answer for an own write, which made the version
+ * `version_made` (0: it was a deletion).
+ */
+export function ownWrite(repeated: string): string {
+  return `
+local is_retry = string.find(mode, 'r', 1, true)
+local fields = call('HMGET', record, 'expires_at', 'log')
+local expires_at, log = fields[1], fields[2]
+local was_gone = not version and call('GET', gone)
+
+local function version_made_in(trace)
+  local at = trace and string.find(trace, '.' .. op .. ' ', 1, true) --[[own id]]
+  return at and string.match(string.sub(trace, math.max(1, at - 17), at - 1), '([%dcfal]+)$')
+end
+local version_made = version_made_in(ops) or version_made_in(log) or version_made_in(was_gone)
+local refusal = ({c = ${REPLY.conflict}, f = ${REPLY.full}, a = ${REPLY.activeFull}, l = ${REPLY.fenced}})[version_made or '']
+if refusal then return {refusal, version or '0'} end
+if version_made then return ${repeated} end
+if deadline_ms and now_ms > deadline_ms then
+  return {${REPLY.late}, string.format('%.0f', now_ms)}
+end
+`;
+}

@@ -1,0 +1,28 @@
+/**
+ * The first lines of every script that writes one record.
+ *
+ * Needs `record`. Adds `call`, `version`, `ops`, `lease` (false where absent),
+ * `clock`, `now_ms`, and `gen`, the server's time in spans of 32 seconds, by
+ * which the trace of operation ids ages.
+ */
+export const STATE = `
+local call = redis.call
+local state = call('HMGET', record, 'version', 'ops', 'lease')
+local version, ops, lease = state[1], state[2], state[3]
+local clock = call('TIME')
+local now_ms = clock[1] * 1000 + clock[2] / 1000
+local gen = string.format('%08d', clock[1] / 32)
+`;
+
+/**
+ * Adds `now_ms`, and ends the script with `late` if the deadline has passed:
+ * its caller has been answered, what arrives now must not be executed.
+ *
+ * Needs `deadline_ms`. Adds `call`, `clock`, `now_ms`.
+ */
+export const CLOCK_IN_TIME = `
+local call = redis.call
+local clock = call('TIME')
+local now_ms = clock[1] * 1000 + clock[2] / 1000
+if deadline_ms and now_ms > deadline_ms then return {-5, string.format('%.0f', now_ms)} end
+`;

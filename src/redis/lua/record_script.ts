@@ -1,0 +1,50 @@
+/** What all scripts that write one record have in common. */
+
+import { EXPIRED_MEMBERS } from "./fragments/expired_members.ts";
+import { INDEX_EXPIRY } from "./fragments/index_expiry.ts";
+import { CHECK_PERMISSIONS } from "./fragments/permissions.ts";
+import { REFUSE } from "./fragments/refusal.ts";
+import { GROWN_TRACE, JOINED_TRACE, OLD_TRACE } from "./fragments/trace.ts";
+import { WRITE_RECORD } from "./fragments/write_record.ts";
+
+/** The keys of one record, all in its owner's slot. */
+export const RECORD_KEYS = [
+  "record",
+  "created_index",
+  "expiry_index",
+  "active_index",
+  "gone",
+] as const;
+
+/**
+ * The arguments of every write of a record.
+ *
+ * - `want`: `<active 0 or 1>|<created ms or empty>|<expires ms or empty>|`
+ * - `channel`: where the new version is published
+ * - `op`: the operation id
+ * - `deadline_ms`: server time after which the write must not be executed
+ * - `mode`: letters; `r` an earlier try may have been executed, `p` check the
+ *   permissions, `k` indexes keep no expiry; empty for the common case
+ */
+export const WRITE_ARGS = [
+  "task",
+  "data",
+  "want",
+  "number:expires_ms",
+  "channel",
+  "op",
+  "number:deadline_ms",
+  "mode",
+] as const;
+
+/** What the uncommon write needs behind `ownWrite` and `LIVE_VERSION`. */
+export const FULL_WRITE: readonly string[] = [
+  CHECK_PERMISSIONS,
+  OLD_TRACE,
+  JOINED_TRACE,
+  GROWN_TRACE,
+  REFUSE,
+  INDEX_EXPIRY,
+  EXPIRED_MEMBERS,
+  WRITE_RECORD,
+];

@@ -1,0 +1,36 @@
+import { defineScript, type LuaScript } from "../executor/script.ts";
+import { CLOCK_IN_TIME } from "./fragments/state.ts";
+import { REPLY } from "./reply.ts";
+
+/**
+ * Records a step of a run, once, under the current lease. The field `step`,
+ * `step:<name>`, is `<fence>|<data>`.
+ *
+ * Answers `{1}` if the step is this call's; `{1, data}` if it had been recorded
+ * under another fence; else `{code}`.
+ */
+export const LUA_STEP_RECORD: LuaScript<
+  "record",
+  "step" | "data" | "fence" | "deadline_ms"
+> = defineScript({
+  name: "step_record",
+  keys: ["record"],
+  args: ["step", "data", "fence", "number:deadline_ms"],
+  body: [
+    CLOCK_IN_TIME,
+    `
+local state = call('HMGET', record, 'version', 'lease', step)
+if not state[1] then return {${REPLY.absent}} end
+local held_fence, until_ms = string.match(state[2] or '', '^(%d+)|(%d+)|')
+if held_fence ~= fence or tonumber(until_ms) <= now_ms then return {${REPLY.fenced}} end
+if state[3] then
+  local by, recorded = string.match(state[3], '^(%d+)|(.*)$')
+  -- A name is recorded once an attempt: under this fence it is a repetition.
+  if by == fence then return {${REPLY.applied}, recorded, '1'} end
+  return {${REPLY.applied}, recorded, '0'}
+end
+call('HSET', record, step, fence .. '|' .. data)
+return {${REPLY.applied}}
+`,
+  ],
+});

@@ -1,0 +1,77 @@
+import { defineScript, type LuaScript } from "../executor/script.ts";
+import { REPLY } from "./reply.ts";
+
+/**
+ * The shortest compare-and-swap: over the write whose etag is known, where the
+ * record stays in its place. It touches the record alone, and the index of
+ * active records where the record stops being active.
+ *
+ * `old` is what `ops` begins with behind the activity,
+ * `|<created>|<expires>|<version>.<etag> `; `new` what it shall begin with,
+ * `gen` the caller's estimate of the present span of time. `fence` and
+ * `lease_rule` are those of `put_if_version`.
+ *
+ * It needs no look for its own id and no deadline: an etag never recurs, so a
+ * repetition finds another newest write.
+ *
+ * Answers 1; 0 where `put_if_version` has to decide. Nothing is written then.
+ */
+export const LUA_UPDATE: LuaScript<
+  "record",
+  | "data"
+  | "channel"
+  | "old"
+  | "new"
+  | "version"
+  | "gen"
+  | "task"
+  | "fence"
+  | "lease_rule"
+> = defineScript({
+  name: "update",
+  keys: ["record"],
+  args: [
+    "data",
+    "channel",
+    "old",
+    "new",
+    "version",
+    "gen",
+    "task",
+    "fence",
+    "lease_rule",
+  ],
+  tail: "active_index",
+  body: [`
+local call = redis.call
+local ops
+if fence ~= '' then
+  local state = call('HMGET', record, 'ops', 'lease')
+  ops = state[1]
+  local held_fence, until_ms = string.match(state[2] or '', '^(%d+)|(%d+)|')
+  local clock = call('TIME')
+  if held_fence ~= fence or tonumber(until_ms) <= clock[1] * 1000 + clock[2] / 1000 then return 0 end
+else
+  ops = call('HGET', record, 'ops')
+end
+if not ops or string.find(ops, old, 2, true) ~= 2 or #ops > #old + 160 then return 0 end
+if string.byte(new) == 49 and string.byte(ops) ~= 49 then return 0 end
+local entry = string.match(old, '[^|]*$')
+local trace = string.sub(ops, #old + 2, -9)
+local written_in = string.sub(ops, -8)
+-- The estimate decides nothing: entries age by the server's own time.
+if written_in ~= gen then gen = string.format('%08d', call('TIME')[1] / 32) end
+if written_in == gen then
+  trace = entry .. trace
+elseif string.byte(trace, -1) == 43 then
+  return 0
+else
+  trace = written_in + 1 == tonumber(gen) and '~' .. entry .. string.match(trace, '^[^~]*') or '~'
+end
+call('SPUBLISH', channel, version)
+if KEYS[active_index_start] then call('ZREM', KEYS[active_index_start], task) end
+call('HSET', record, 'version', version, 'data', data, 'ops', new .. trace .. gen)
+if lease_rule == 'releases' then call('HDEL', record, 'lease') end
+return ${REPLY.applied}
+`],
+});

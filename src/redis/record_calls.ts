@@ -1,0 +1,367 @@
+/**
+ * The calls that read and write one record: which script, with which keys and
+ * arguments, and what its answer means. `RedisBackend` and `RedisLeases` run
+ * them.
+ */
+
+import type { PutIfVersionOptions, RecordMeta } from "../storage/backend.ts";
+import type { CheckedWrite } from "../storage/checks.ts";
+import {
+  CapacityExceededError,
+  VersionConflictError,
+} from "../storage/errors.ts";
+import { splitKey } from "../storage/keys.ts";
+import type { LeaseRequest } from "../storage/leases.ts";
+import type { Attempt, ScriptCall } from "./executor/executor.ts";
+import { writeScriptInput } from "./executor/script.ts";
+import type { KeySchema } from "./key_schema.ts";
+import { LUA_CREATE } from "./lua/create.ts";
+import { LUA_DELETE } from "./lua/delete.ts";
+import { RECORD_FIELDS } from "./lua/get.ts";
+import { LUA_GET } from "./lua/get.ts";
+import { LUA_PUT } from "./lua/put.ts";
+import { LUA_PUT_IF_VERSION } from "./lua/put_if_version.ts";
+import type { RECORD_KEYS } from "./lua/record_script.ts";
+import { REPLY } from "./lua/reply.ts";
+import { LUA_UPDATE } from "./lua/update.ts";
+import type { RedisContext } from "./redis_context.ts";
+import { readAnswer, readRecord, type RecordFields, type StoredRecord } from "./replies.ts";
+
+/** What a conditional write expects, checked. */
+export interface Expected {
+  readonly version: number;
+  /** Empty: any. */
+  readonly etag: string;
+  /** What else the caller knows of the record as it is. */
+  readonly meta?: RecordMeta | undefined;
+}
+
+/** What a conditional write asks of a lease. */
+export interface LeaseRule {
+  readonly fence: number;
+  readonly rule: "holds" | "releases" | "lapsed";
+}
+
+/** One write of a record, checked. */
+export interface RecordWrite extends CheckedWrite {
+  readonly key: string;
+  readonly data: string;
+}
+
+/** The length of the spans of time by which traces age, in milliseconds. */
+const SPAN_MS = 32_000;
+
+/** The names of one record in Redis. */
+interface RecordNames extends Record<typeof RECORD_KEYS[number], string> {
+  readonly task: string;
+  readonly channel: string;
+}
+
+/** Makes the calls of one backend. */
+export class RecordCalls {
+  readonly #schema: KeySchema;
+  readonly #context: RedisContext;
+
+  constructor(context: RedisContext) {
+    this.#context = context;
+    this.#schema = context.schema;
+  }
+
+  /** Reads the live record; a plain command. */
+  read(key: string): ScriptCall<StoredRecord | "absent" | "doubt"> {
+    const { owner, task } = splitKey(key);
+    const record = this.#schema.record(owner, task);
+    return {
+      what: () => `get ${JSON.stringify(key)}`,
+      key,
+      route: record,
+      kind: "read",
+      write: (words) => void words.push("HMGET", record, ...RECORD_FIELDS),
+      decode: (answer) =>
+        readRecord(key, answer as RecordFields, this.#context.clock),
+    };
+  }
+
+  /** Reads the record where only the server can say whether it is live. */
+  readInDoubt(key: string): ScriptCall<StoredRecord | undefined> {
+    const { owner, task } = splitKey(key);
+    const record = this.#schema.record(owner, task);
+    return {
+      what: () => `get ${JSON.stringify(key)}`,
+      key,
+      route: record,
+      script: LUA_GET,
+      kind: "read",
+      write: (words) =>
+        writeScriptInput(words, LUA_GET, { keys: { record }, args: {} }),
+      decode: (answer) => {
+        const fields = answer as RecordFields;
+        if (fields.length === 0) return undefined;
+        // The server has decided: no clock of ours doubts it again.
+        const found = readRecord(key, fields, NEVER_LATER);
+        return typeof found === "string" ? undefined : found;
+      },
+    };
+  }
+
+  /** Writes a record whatever is stored. */
+  put(write: RecordWrite): ScriptCall<number> {
+    const names = this.#names(write.key);
+    const args = writeArgs(write, names);
+    return {
+      what: () => `put ${JSON.stringify(write.key)}`,
+      key: write.key,
+      route: names.record,
+      script: LUA_PUT,
+      kind: "idempotent",
+      isDurable: true,
+      write: (words, attempt) =>
+        writeScriptInput(words, LUA_PUT, {
+          keys: names,
+          args: { ...args, ...this.#perTry(attempt) },
+        }),
+      decode: (answer) => Number(readAnswer(write.key, answer).values[0]),
+    };
+  }
+
+  /** Writes a record if it is the expected one. */
+  putIfVersion(
+    write: RecordWrite,
+    expected: Expected,
+    lease?: LeaseRule,
+  ): ScriptCall<number> {
+    const names = this.#names(write.key);
+    return this.#update(write, expected, lease, names) ??
+      this.#compareAndSwap(write, expected, lease, names);
+  }
+
+  #compareAndSwap(
+    write: RecordWrite,
+    { version, etag }: Expected,
+    lease: LeaseRule | undefined,
+    names: RecordNames,
+  ): ScriptCall<number> {
+    const { key } = write;
+    const args = {
+      ...writeArgs(write, names),
+      expected: etag === "" ? `${version}.` : `${version}.${etag} `,
+      fence: lease === undefined ? "" : String(lease.fence),
+      lease_rule: lease?.rule ?? "",
+    };
+    return {
+      what: () => `putIfVersion ${JSON.stringify(key)} at version ${version}`,
+      key,
+      route: names.record,
+      script: LUA_PUT_IF_VERSION,
+      kind: "idempotent",
+      isDurable: true,
+      write: (words, attempt) =>
+        writeScriptInput(words, LUA_PUT_IF_VERSION, {
+          keys: names,
+          args: { ...args, ...this.#perTry(attempt) },
+        }),
+      decode: (answer) => {
+        const { code, values } = readAnswer(key, answer, lease?.fence);
+        if (code === REPLY.conflict) {
+          throw new VersionConflictError(key, version, Number(values[0]));
+        }
+        return Number(values[0]);
+      },
+    };
+  }
+
+  /** The shortest way to the same, where enough is known of the record. */
+  #update(
+    write: RecordWrite,
+    expected: Expected,
+    lease: LeaseRule | undefined,
+    names: RecordNames,
+  ): ScriptCall<number> | undefined {
+    const { key, data, active, createdAt, expiresAt, operationId } = write;
+    const { version, etag, meta } = expected;
+    const { clock } = this.#context;
+    if (
+      etag === "" || createdAt === undefined || lease?.rule === "lapsed" ||
+      this.#schema.isShared || version >= Number.MAX_SAFE_INTEGER ||
+      (expiresAt !== undefined && expiresAt <= clock.now() + 1000) ||
+      (meta !== undefined &&
+        (meta.expiresAt !== expiresAt || meta.createdAt !== createdAt ||
+          (active && !meta.active)))
+    ) return undefined;
+    const place = `|${createdAt}|${expiresAt ?? ""}|`;
+    const next = String(version + 1);
+    const stopsBeingActive = !active && meta?.active !== false;
+    const tail = stopsBeingActive ? [names.active_index] : undefined;
+    return {
+      what: () => `putIfVersion ${JSON.stringify(key)} at version ${version}`,
+      key,
+      route: names.record,
+      script: LUA_UPDATE,
+      kind: "idempotent",
+      isDurable: true,
+      write: (words) =>
+        writeScriptInput(words, LUA_UPDATE, {
+          keys: { record: names.record },
+          ...(tail === undefined ? {} : { tail }),
+          args: {
+            data,
+            channel: names.channel,
+            old: `${place}${version}.${etag} `,
+            new: `${active ? 1 : 0}${place}${next}.${operationId} `,
+            version: next,
+            gen: spanOf(clock.now()),
+            task: tail === undefined ? "" : names.task,
+            fence: lease === undefined ? "" : String(lease.fence),
+            lease_rule: lease?.rule ?? "",
+          },
+        }),
+      decode: () => version + 1,
+      otherwise: () => this.#compareAndSwap(write, expected, lease, names),
+    };
+  }
+
+  /** Writes a record that must not exist, under a lease if there is one. */
+  create(
+    write: RecordWrite,
+    maxRecords: number | undefined,
+    maxActive: number | undefined,
+    lease?: LeaseRequest,
+  ): ScriptCall<number> {
+    const { key } = write;
+    const names = this.#names(key);
+    const args = {
+      ...writeArgs(write, names),
+      max_records: maxRecords === undefined ? "" : String(maxRecords),
+      max_active: maxActive === undefined ? "" : String(maxActive),
+      holder: lease?.holder ?? "",
+      for_ms: lease === undefined ? "" : String(lease.forMs),
+    };
+    return {
+      what: () => `create ${JSON.stringify(key)}`,
+      key,
+      route: names.record,
+      script: LUA_CREATE,
+      kind: "idempotent",
+      isDurable: true,
+      write: (words, attempt) =>
+        writeScriptInput(words, LUA_CREATE, {
+          keys: names,
+          args: { ...args, ...this.#perTry(attempt) },
+        }),
+      decode: (answer) => {
+        const { code, values } = readAnswer(key, answer);
+        const value = Number(values[0]);
+        if (code === REPLY.conflict) {
+          throw new VersionConflictError(key, 0, value);
+        }
+        if (code === REPLY.full) {
+          throw new CapacityExceededError(key, "records", maxRecords!, value);
+        }
+        if (code === REPLY.activeFull) {
+          throw new CapacityExceededError(key, "active", maxActive!, value);
+        }
+        return value;
+      },
+    };
+  }
+
+  /** Deletes a record. */
+  delete(
+    key: string,
+    operationId: string,
+    expected: Expected | undefined,
+  ): ScriptCall<boolean> {
+    const names = this.#names(key);
+    return {
+      what: () => `delete ${JSON.stringify(key)}`,
+      key,
+      route: names.record,
+      script: LUA_DELETE,
+      kind: "idempotent",
+      isDurable: true,
+      write: (words, attempt) =>
+        writeScriptInput(words, LUA_DELETE, {
+          keys: names,
+          args: {
+            task: names.task,
+            channel: names.channel,
+            op: operationId,
+            expected: expected === undefined
+              ? ""
+              : expected.etag === ""
+              ? `${expected.version}.`
+              : `${expected.version}.${expected.etag} `,
+            ...this.#perTry(attempt),
+          },
+        }),
+      decode: (answer) => {
+        const { code, values } = readAnswer(key, answer);
+        if (code === REPLY.conflict) {
+          throw new VersionConflictError(
+            key,
+            expected?.version ?? 0,
+            Number(values[0]),
+          );
+        }
+        return values[0] === 1;
+      },
+    };
+  }
+
+  #names(key: string): RecordNames {
+    const { owner, task } = splitKey(key);
+    const schema = this.#schema;
+    return {
+      record: schema.record(owner, task),
+      created_index: schema.createdIndex(owner),
+      expiry_index: schema.expiryIndex(owner),
+      active_index: schema.activeIndex(owner),
+      gone: schema.gone(owner, task),
+      task,
+      channel: schema.events(owner, task),
+    };
+  }
+
+  #perTry(
+    { isRetry, checksPermissions, deadlineMs }: Attempt,
+  ): { deadline_ms: string; mode: string } {
+    return {
+      deadline_ms: deadlineMs,
+      mode: (isRetry ? "r" : "") + (checksPermissions ? "p" : "") +
+        (this.#schema.isShared ? "k" : ""),
+    };
+  }
+}
+
+/** What a `putIfVersion` asks of a lease, as a rule. */
+export function leaseRuleOf(
+  { fence, releaseLease }: PutIfVersionOptions,
+): LeaseRule | undefined {
+  return fence === undefined
+    ? undefined
+    : { fence, rule: releaseLease ? "releases" : "holds" };
+}
+
+/** The arguments that all scripts that write one record share. */
+function writeArgs(
+  { data, active, createdAt, expiresAt, operationId }: RecordWrite,
+  { task, channel }: RecordNames,
+) {
+  const expires_ms = expiresAt === undefined ? "" : String(expiresAt);
+  return {
+    task,
+    data,
+    want: `${active ? 1 : 0}|${createdAt ?? ""}|${expires_ms}|`,
+    expires_ms,
+    channel,
+    op: operationId,
+  };
+}
+
+/** The span of time of a moment, as the trace writes it. */
+function spanOf(serverMs: number): string {
+  return String(Math.floor(serverMs / SPAN_MS)).padStart(8, "0");
+}
+
+/** A clock that no expiry has passed. */
+const NEVER_LATER = { now: () => -Infinity };

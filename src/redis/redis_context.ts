@@ -1,0 +1,19 @@
+/** What the parts of a `RedisBackend` share. */
+
+import type { ScriptCall } from "./executor/executor.ts";
+import type { ServerClock } from "./executor/server_clock.ts";
+import type { EventHub } from "./events.ts";
+import type { KeySchema } from "./key_schema.ts";
+
+/** A backend as its parts see it. */
+export interface RedisContext {
+  readonly schema: KeySchema;
+  readonly maxRecordBytes: number;
+  /** The server's time, as far as it is known. */
+  readonly clock: ServerClock;
+  readonly events: EventHub;
+  /** Whether the keys are spread over the nodes of a Cluster. */
+  readonly isCluster: boolean;
+  /** Runs a call; throws if the backend is closed. */
+  run<T>(call: ScriptCall<T>): Promise<T>;
+}

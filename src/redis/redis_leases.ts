@@ -1,0 +1,172 @@
+/** Leases on Redis: one field of the record's hash, judged by the server. */
+
+import type {
+  CreateOptions,
+  ExpectedRecord,
+  WriteOptions,
+} from "../storage/backend.ts";
+import {
+  checkCreate,
+  checkExpected,
+  checkFence,
+  checkForMs,
+  checkLease,
+} from "../storage/checks.ts";
+import { BackendError } from "../storage/errors.ts";
+import { splitKey } from "../storage/keys.ts";
+import type {
+  GrantedLease,
+  LeaseRequest,
+  LeaseStorage,
+} from "../storage/leases.ts";
+import type { ScriptCall } from "./executor/executor.ts";
+import { writeScriptInput } from "./executor/script.ts";
+import { LUA_LEASE_ACQUIRE } from "./lua/lease_acquire.ts";
+import { LUA_LEASE_RELEASE } from "./lua/lease_release.ts";
+import { LUA_LEASE_RENEW } from "./lua/lease_renew.ts";
+import type { LeaseRule, RecordWrite } from "./record_calls.ts";
+import type { RedisContext } from "./redis_context.ts";
+import { readAnswer } from "./replies.ts";
+
+/** What leases need of the writes of records. */
+export interface LeasedWrites {
+  check(key: string, data: string, meta?: WriteOptions): RecordWrite;
+  create(
+    write: RecordWrite,
+    options: ReturnType<typeof checkCreate>,
+    lease: LeaseRequest,
+  ): Promise<number>;
+  putIfVersion(
+    write: RecordWrite,
+    expected: ReturnType<typeof checkExpected>,
+    rule: LeaseRule,
+  ): Promise<number>;
+}
+
+/** Every promise of `LeaseStorage`, on Redis. */
+export class RedisLeases implements LeaseStorage {
+  readonly #context: RedisContext;
+  readonly #writes: LeasedWrites;
+
+  constructor(context: RedisContext, writes: LeasedWrites) {
+    this.#context = context;
+    this.#writes = writes;
+  }
+
+  async acquire(key: string, lease: LeaseRequest): Promise<GrantedLease> {
+    const record = this.#record(key);
+    checkLease(lease);
+    return await this.#context.run<GrantedLease>({
+      what: () => `acquire the lease on ${JSON.stringify(key)}`,
+      key,
+      route: record,
+      script: LUA_LEASE_ACQUIRE,
+      kind: "idempotent",
+      isDurable: true,
+      write: (words, { deadlineMs }) =>
+        writeScriptInput(words, LUA_LEASE_ACQUIRE, {
+          keys: { record },
+          args: {
+            holder: lease.holder,
+            for_ms: String(lease.forMs),
+            deadline_ms: deadlineMs,
+          },
+        }),
+      decode: (answer) => {
+        const { values } = readAnswer(key, answer);
+        return { fence: Number(values[0]) };
+      },
+    });
+  }
+
+  async renew(key: string, fence: number, forMs: number): Promise<void> {
+    const record = this.#record(key);
+    checkFence(fence);
+    checkForMs(forMs);
+    await this.#context.run({
+      ...this.#byFence("renew", key, record, fence),
+      script: LUA_LEASE_RENEW,
+      write: (words, { deadlineMs }) =>
+        writeScriptInput(words, LUA_LEASE_RENEW, {
+          keys: { record },
+          args: {
+            fence: String(fence),
+            for_ms: String(forMs),
+            deadline_ms: deadlineMs,
+          },
+        }),
+    });
+  }
+
+  async release(key: string, fence: number): Promise<boolean> {
+    const record = this.#record(key);
+    checkFence(fence);
+    const released = await this.#context.run({
+      ...this.#byFence("release", key, record, fence),
+      script: LUA_LEASE_RELEASE,
+      write: (words, { deadlineMs }) =>
+        writeScriptInput(words, LUA_LEASE_RELEASE, {
+          keys: { record },
+          args: { fence: String(fence), deadline_ms: deadlineMs },
+        }),
+    });
+    return released === 1;
+  }
+
+  async create(
+    key: string,
+    data: string,
+    lease: LeaseRequest,
+    options: CreateOptions = {},
+  ): Promise<GrantedLease> {
+    const write = this.#writes.check(key, data, options.meta);
+    checkLease(lease);
+    const fence = await this.#writes.create(write, checkCreate(options), lease);
+    if (fence === 0) {
+      throw new BackendError(
+        `create ${
+          JSON.stringify(key)
+        } was executed, but its lease has ended before the answer came`,
+        { outcome: "applied", version: 1 },
+      );
+    }
+    return { fence };
+  }
+
+  async expire(
+    key: string,
+    fence: number,
+    data: string,
+    expected: ExpectedRecord,
+    meta?: WriteOptions,
+  ): Promise<number> {
+    const write = this.#writes.check(key, data, meta);
+    checkFence(fence);
+    return await this.#writes.putIfVersion(write, checkExpected(expected), {
+      fence,
+      rule: "lapsed",
+    });
+  }
+
+  #record(key: string): string {
+    const { owner, task } = splitKey(key);
+    return this.#context.schema.record(owner, task);
+  }
+
+  /** What calls by fence share. No replica is waited for: a lease lost in a
+   * failover is a lease that has ended. */
+  #byFence(
+    verb: string,
+    key: string,
+    record: string,
+    fence: number,
+  ): Omit<ScriptCall<number>, "script" | "write"> {
+    return {
+      what: () => `${verb} the lease on ${JSON.stringify(key)}`,
+      key,
+      route: record,
+      kind: "idempotent",
+      decode: (answer) => Number(readAnswer(key, answer, fence).values[0]),
+    };
+  }
+}
