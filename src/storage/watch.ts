@@ -54,11 +54,11 @@ export async function* watchRecord(
         return;
       }
       const due = performance.now() + (found.remainingMs ?? Infinity);
-      const { data, version } = found;
+      const { remainingMs: _, ...record } = found;
       // What was deleted before the first read was not the record watched.
       if (last === undefined) bell.deleted = false;
       else if (bell.deleted || isAnother(found, last)) return;
-      if (version !== last?.version) yield last = { data, version };
+      if (record.version !== last?.version) yield last = record;
       const sleepMs = Math.min(due - performance.now(), source.refreshMs);
       await bell.wait(Math.max(1, Math.min(sleepMs, MAX_TIMER_MS)));
     }
@@ -71,7 +71,7 @@ export async function* watchRecord(
 /** Made anew while we slept, though no event told us of its deletion. */
 function isAnother(found: VersionedRecord, last: VersionedRecord): boolean {
   return found.version < last.version ||
-    (found.version === last.version && found.data !== last.data);
+    (found.version === last.version && found.etag !== last.etag);
 }
 
 /** Wakes one sleeper; a ring before the sleep counts, further rings coalesce. */
