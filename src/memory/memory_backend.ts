@@ -32,7 +32,7 @@ import { splitKey, splitPrefix } from "../storage/keys.ts";
 import type { LeaseStorage } from "../storage/leases.ts";
 import type { MessageQueue } from "../storage/message_queue.ts";
 import type { StepStorage } from "../storage/steps.ts";
-import { type ChangeListener, watchRecord } from "../storage/watch.ts";
+import { WatchHub } from "../storage/watch.ts";
 import { CloseSignal } from "../util/close_signal.ts";
 import { MemoryDue } from "./memory_due.ts";
 import { MemoryLeases, requireLease } from "./memory_leases.ts";
@@ -76,7 +76,7 @@ export class MemoryBackend implements StorageBackend {
   readonly #leases: MemoryLeases;
   readonly #steps: MemorySteps;
   readonly #due: MemoryDue;
-  readonly #watchers = new Map<string, Set<ChangeListener>>();
+  readonly #watches: WatchHub;
   readonly #closed = new CloseSignal();
   readonly #answer: Answer;
 
@@ -101,7 +101,18 @@ export class MemoryBackend implements StorageBackend {
     const records = this.#records = new MemoryRecords({
       maxRecordBytes,
       answer,
-      onChange: (key, deleted) => this.#notify(key, deleted),
+      onChange: (key, version) => this.#watches.changed(key, version),
+    });
+    this.#watches = new WatchHub({
+      closed: [this.#closed],
+      read: (key) => {
+        const now = clock();
+        const record = records.find(splitKey(key), now);
+        return record && {
+          ...readRecord(record, now),
+          remainingMs: record.expiresAt - now,
+        };
+      },
     });
     this.#queues = new MemoryMessageQueue({
       maxRecordBytes,
@@ -224,21 +235,8 @@ export class MemoryBackend implements StorageBackend {
     key: string,
     options: WatchOptions = {},
   ): AsyncIterable<VersionedRecord> {
-    const parts = splitKey(key);
-    return watchRecord({
-      key,
-      refreshMs: Infinity,
-      closed: [this.#closed],
-      read: () =>
-        this.#answer((now) => {
-          const record = this.#records.find(parts, now);
-          if (record === undefined) return undefined;
-          const remainingMs = record.expiresAt - now;
-          return { ...readRecord(record, now), remainingMs };
-        }),
-      subscribe: (listener) =>
-        this.#answer(() => this.#subscribe(key, listener)),
-    }, options);
+    splitKey(key);
+    return this.#watches.watch(key, options);
   }
 
   close(): Promise<void> {
@@ -254,21 +252,5 @@ export class MemoryBackend implements StorageBackend {
   /** Closes the backend: `await using` calls it. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  #subscribe(key: string, listener: ChangeListener): () => Promise<void> {
-    const listeners = this.#watchers.get(key) ?? new Set();
-    this.#watchers.set(key, listeners.add(listener));
-    return () => {
-      listeners.delete(listener);
-      if (listeners.size === 0 && this.#watchers.get(key) === listeners) {
-        this.#watchers.delete(key);
-      }
-      return Promise.resolve();
-    };
-  }
-
-  #notify(key: string, deleted: boolean): void {
-    for (const listener of this.#watchers.get(key) ?? []) listener(deleted);
   }
 }

@@ -37,8 +37,8 @@ export type Answer = <T>(step: (now: number) => T) => Promise<T>;
 export interface MemoryRecordsOptions {
   readonly maxRecordBytes: number;
   readonly answer: Answer;
-  /** Called after every write and deletion. */
-  readonly onChange: (key: string, deleted: boolean) => void;
+  /** Called after every write and deletion, with the new version or 0. */
+  readonly onChange: (key: string, version: number) => void;
 }
 
 /** A write, checked. */
@@ -59,7 +59,7 @@ type Expected = Exclude<ExpectedRecord, number> & { readonly etag: string };
 export class MemoryRecords {
   readonly maxRecordBytes: number;
   readonly answer: Answer;
-  readonly #onChange: (key: string, deleted: boolean) => void;
+  readonly #onChange: (key: string, version: number) => void;
   readonly #owners = new Map<string, OwnerRecords>();
   readonly #trace = new OperationTrace();
   /** Of all keys together: higher than every fence of any life of each. */
@@ -130,7 +130,7 @@ export class MemoryRecords {
     if (write.isNamed) {
       this.#trace.add(key, write.operationId, { version, fence }, now);
     }
-    this.#onChange(key, this.find(write, now) === undefined);
+    this.#onChange(key, this.find(write, now) ? version : 0);
     this.#forget(owner);
     this.#sweepSome(now);
     return version;
@@ -181,7 +181,7 @@ export class MemoryRecords {
     if (operationId !== undefined) {
       this.#trace.add(key, operationId, { version: 0, fence: 0 }, now);
     }
-    this.#onChange(key, true);
+    this.#onChange(key, 0);
     this.#forget(owner);
     return true;
   }
