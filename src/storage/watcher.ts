@@ -125,11 +125,10 @@ export class Watcher
   #take(): Step | undefined {
     const pending = this.#pending;
     this.#pending = undefined;
-    const now = performance.now();
     // An expired record is absent; while the watch goes on, its feed decides.
-    if (pending && !(this.#over && pending.expiresAt <= now)) {
-      return { done: false, value: yielded(pending) };
-    }
+    const isLost = this.#over && pending !== undefined &&
+      pending.expiresAt <= performance.now();
+    if (pending && !isLost) return { done: false, value: yielded(pending) };
     return this.#over ? DONE : undefined;
   }
 }
