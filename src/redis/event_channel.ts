@@ -1,6 +1,7 @@
 /** One channel of an `EventHub`: its listeners share one subscription. */
 
 import type { Subscription } from "../storage/watch.ts";
+import { DeadlineError } from "../util/deadline.ts";
 import { Notifier } from "../util/notifier.ts";
 import type { MessageListener, Subscriber } from "./subscriber.ts";
 
@@ -87,10 +88,9 @@ export class EventChannel {
     const { timeoutMs } = this.#source;
     const ready = new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.#remove(entry);
-        const cause = this.#failure ??
-          new Error(`no answer within ${timeoutMs} ms`);
+        const cause = this.#failure ?? new DeadlineError(timeoutMs);
         entry.settle?.(this.#source.toError(this.name, cause));
+        this.#remove(entry);
       }, timeoutMs);
       entry.settle = (error) => {
         clearTimeout(timer);
