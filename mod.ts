@@ -17,8 +17,9 @@
  *   meta: { expiresAt: Date.now() + 60_000 },
  *   maxRecords: 100,
  * });
- * await backend.putIfVersion(key, "done", 1);
- * assertEquals(await backend.get(key), { data: "done", version: 2 });
+ * await backend.putIfVersion(key, "done", await backend.get(key));
+ * const { data, version } = await backend.get(key);
+ * assertEquals([data, version], ["done", 2]);
  * ```
  *
  * @module
@@ -26,21 +27,34 @@
 
 export type {
   CreateOptions,
+  DeleteOptions,
+  ExpectedRecord,
   KeyedRecord,
   ListPageOptions,
   PageOrder,
+  PutIfVersionOptions,
   RecordMeta,
   RecordPage,
   StorageBackend,
   VersionedRecord,
   WatchOptions,
+  WriteOptions,
 } from "./src/storage/backend.ts";
+export type {
+  DueClaim,
+  DueClaims,
+  DueStorage,
+  OfferOptions,
+} from "./src/storage/due.ts";
 export {
   BackendError,
   CapacityExceededError,
+  type CapacityUnit,
+  FencedError,
   InvalidCursorError,
   InvalidDataError,
   InvalidKeyError,
+  LeaseConflictError,
   NotFoundError,
   StorageError,
   type StorageErrorCode,
@@ -53,6 +67,13 @@ export {
   makePrefix,
   parseKey,
 } from "./src/storage/keys.ts";
+export type {
+  GrantedLease,
+  LeaseRequest,
+  LeaseState,
+  LeaseStorage,
+} from "./src/storage/leases.ts";
+export type { RecordedStep, StepStorage } from "./src/storage/steps.ts";
 export type {
   InputRequest,
   InputResponse,

@@ -7,36 +7,40 @@
 
 import type {
   CreateOptions,
+  DeleteOptions,
+  ExpectedRecord,
   KeyedRecord,
   ListPageOptions,
-  RecordMeta,
+  PutIfVersionOptions,
   RecordPage,
   StorageBackend,
   VersionedRecord,
   WatchOptions,
+  WriteOptions,
 } from "../storage/backend.ts";
 import {
-  checkCreate,
-  checkData,
-  checkMeta,
+  checkDelete,
+  checkExpected,
+  checkFencing,
   checkPage,
-  checkVersion,
   DEFAULT_MAX_RECORD_BYTES,
   requireInteger,
 } from "../storage/checks.ts";
-import { encodeCursor } from "../storage/cursor.ts";
-import { CloseSignal } from "../util/close_signal.ts";
-import {
-  BackendError,
-  CapacityExceededError,
-  NotFoundError,
-  VersionConflictError,
-} from "../storage/errors.ts";
-import { type KeyParts, splitKey, splitPrefix } from "../storage/keys.ts";
-import { Owner, type StoredRecord } from "./owner_records.ts";
-import { MemoryMessageQueue } from "./memory_message_queue.ts";
+import type { DueStorage } from "../storage/due.ts";
+import { BackendError } from "../storage/errors.ts";
+import { splitKey, splitPrefix } from "../storage/keys.ts";
+import type { LeaseStorage } from "../storage/leases.ts";
 import type { MessageQueue } from "../storage/message_queue.ts";
-import { type ChangeListener, watchRecord } from "../storage/watch.ts";
+import type { StepStorage } from "../storage/steps.ts";
+import { WatchHub } from "../storage/watch.ts";
+import { CloseSignal } from "../util/close_signal.ts";
+import { MemoryDue } from "./memory_due.ts";
+import { MemoryLeases, requireLease } from "./memory_leases.ts";
+import { MemoryMessageQueue } from "./memory_message_queue.ts";
+import { type Answer, MemoryRecords } from "./memory_records.ts";
+import { MemorySteps } from "./memory_steps.ts";
+import { readRecord } from "./owner_records.ts";
+import { readPage } from "./page.ts";
 
 /** Options of a {@linkcode MemoryBackend}. */
 export interface MemoryBackendOptions {
@@ -44,13 +48,6 @@ export interface MemoryBackendOptions {
   readonly maxRecordBytes?: number;
   /** The time, in epoch milliseconds. Default: `Date.now`. */
   readonly clock?: () => number;
-}
-
-/** A write, checked. */
-interface Write extends KeyParts {
-  readonly key: string;
-  readonly data: string;
-  readonly meta: RecordMeta;
 }
 
 /**
@@ -67,19 +64,21 @@ interface Write extends KeyParts {
  *
  * await using backend = new MemoryBackend();
  * await backend.put(makeKey("alice", "t-1"), "hello");
- * const page = await backend.listPage(makePrefix("alice"), { limit: 10 });
- * assertEquals(page.records, [{ key: "alice:t-1", data: "hello", version: 1 }]);
+ * const { records } = await backend.listPage(makePrefix("alice"));
+ * assertEquals(records.map(({ key, data }) => [key, data]), [
+ *   ["alice:t-1", "hello"],
+ * ]);
  * ```
  */
 export class MemoryBackend implements StorageBackend {
+  readonly #records: MemoryRecords;
   readonly #queues: MemoryMessageQueue;
-  readonly #owners = new Map<string, Owner>();
-  readonly #watchers = new Map<string, Set<ChangeListener>>();
+  readonly #leases: MemoryLeases;
+  readonly #steps: MemorySteps;
+  readonly #due: MemoryDue;
+  readonly #watches: WatchHub;
   readonly #closed = new CloseSignal();
-  readonly #maxRecordBytes: number;
-  readonly #clock: () => number;
-  /** Where the sweep of idle owners goes on. */
-  #sweep: Iterator<string> = this.#owners.keys();
+  readonly #answer: Answer;
 
   /**
    * An empty backend.
@@ -94,14 +93,35 @@ export class MemoryBackend implements StorageBackend {
     }: MemoryBackendOptions = {},
   ) {
     requireInteger("maxRecordBytes", maxRecordBytes, 1);
-    this.#maxRecordBytes = maxRecordBytes;
-    this.#clock = clock;
+    const answer = this.#answer = (step) =>
+      new Promise((resolve) => {
+        this.#closed.throwIfClosed();
+        resolve(step(clock()));
+      });
+    const records = this.#records = new MemoryRecords({
+      maxRecordBytes,
+      answer,
+      onChange: (key, version) => this.#watches.changed(key, version),
+    });
+    this.#watches = new WatchHub({
+      closed: [this.#closed],
+      read: (key) => {
+        const now = clock();
+        const record = records.find(splitKey(key), now);
+        return record && {
+          ...readRecord(record, now),
+          remainingMs: record.expiresAt - now,
+        };
+      },
+    });
     this.#queues = new MemoryMessageQueue({
       maxRecordBytes,
-      clock,
-      requireOpen: () => this.#closed.throwIfClosed(),
-      recordEnd: (key) => this.#live(splitKey(key))?.expiresAt,
+      answer,
+      recordEnd: (key, now) => records.find(splitKey(key), now)?.expiresAt,
     });
+    this.#leases = new MemoryLeases(records);
+    this.#steps = new MemorySteps(records);
+    this.#due = new MemoryDue(answer);
   }
 
   /** Queues of messages beside the records. */
@@ -109,65 +129,79 @@ export class MemoryBackend implements StorageBackend {
     return this.#queues;
   }
 
-  get(key: string): Promise<VersionedRecord> {
-    return this.#answer(() => {
-      const record = this.#live(splitKey(key));
-      if (record === undefined) throw new NotFoundError(key);
-      return { data: record.data, version: record.version };
-    });
+  /** Leases on the records. */
+  get leases(): LeaseStorage {
+    return this.#leases;
   }
 
-  put(key: string, data: string, meta?: RecordMeta): Promise<number> {
-    return this.#answer(() => {
-      return this.#write(this.#checkWrite(key, data, meta));
+  /** Recorded steps of the records. */
+  get steps(): StepStorage {
+    return this.#steps;
+  }
+
+  /** Hints that a record wants a worker. */
+  get due(): DueStorage {
+    return this.#due;
+  }
+
+  get(key: string): Promise<VersionedRecord> {
+    return this.#answer((now) => readRecord(this.#records.get(key, now), now));
+  }
+
+  put(key: string, data: string, meta?: WriteOptions): Promise<number> {
+    return this.#answer((now) => {
+      const write = this.#records.checkWrite(key, data, meta);
+      const applied = this.#records.findApplied(write);
+      if (applied) return applied.version;
+      const lease = this.#records.find(write, now)?.lease;
+      return this.#records.write(write, lease, now);
     });
   }
 
   putIfVersion(
     key: string,
     data: string,
-    expected: number,
-    meta?: RecordMeta,
+    expected: ExpectedRecord,
+    meta?: PutIfVersionOptions,
   ): Promise<number> {
-    return this.#answer(() => {
-      const write = this.#checkWrite(key, data, meta);
-      checkVersion(expected);
-      const actual = this.#live(write)?.version ?? 0;
-      if (actual !== expected) {
-        throw new VersionConflictError(key, expected, actual);
-      }
-      return this.#write(write);
+    return this.#answer((now) => {
+      const write = this.#records.checkWrite(key, data, meta);
+      const checked = checkExpected(expected);
+      const { fence, releaseLease } = checkFencing(meta);
+      const applied = this.#records.findApplied(write);
+      if (applied) return applied.version;
+      const record = this.#records.getExpected(key, checked, now);
+      if (fence !== undefined) requireLease(key, record, fence, now);
+      const lease = releaseLease ? undefined : record.lease;
+      return this.#records.write(write, lease, now);
     });
   }
 
-  delete(key: string): Promise<boolean> {
-    return this.#answer(() => {
-      const { owner, task } = splitKey(key);
-      const was = this.#owner(owner).delete(task);
-      if (was) this.#ring(key, true);
-      this.#forget(owner);
-      return was;
+  delete(key: string, options: DeleteOptions = {}): Promise<boolean> {
+    return this.#answer((now) => {
+      splitKey(key);
+      const { expected } = checkDelete(options);
+      return this.#records.delete(key, expected, options.operationId, now);
     });
   }
 
   listByPrefix(prefix: string): Promise<KeyedRecord[]> {
-    return this.#answer(() => {
-      const owner = this.#read(splitPrefix(prefix));
-      return Array.from(
-        { length: owner.byCreation.size },
-        (_, rank) => owner.recordAt(prefix, rank),
-      );
+    return this.#answer((now) => {
+      const owner = this.#records.readOwner(splitPrefix(prefix), now);
+      const { members } = readPage(owner.byCreation, {
+        limit: Infinity,
+        order: "oldest",
+        after: undefined,
+      });
+      return members.map((task) => ({
+        key: prefix + task,
+        ...readRecord(owner.records.get(task)!, now),
+      }));
     });
   }
 
   cleanupExpired(): Promise<number> {
-    return this.#answer(() => {
-      let removed = 0;
-      for (const name of [...this.#owners.keys()]) {
-        removed += this.#expire(name);
-      }
-      return removed;
-    });
+    return this.#answer((now) => this.#records.expireAll(now));
   }
 
   create(
@@ -175,39 +209,25 @@ export class MemoryBackend implements StorageBackend {
     data: string,
     options: CreateOptions = {},
   ): Promise<number> {
-    return this.#answer(() => {
-      const write = this.#checkWrite(key, data, options.meta);
-      const maxRecords = checkCreate(options) ?? Infinity;
-      const standing = this.#live(write);
-      if (standing) throw new VersionConflictError(key, 0, standing.version);
-      const { size } = this.#owner(write.owner).records;
-      if (size >= maxRecords) {
-        throw new CapacityExceededError(key, "records", maxRecords, size);
-      }
-      return this.#write(write);
+    return this.#answer((now) => {
+      const [write, quotas] = this.#records.checkCreate(key, data, options);
+      const applied = this.#records.findApplied(write);
+      if (applied) return applied.version;
+      return this.#records.create(write, quotas, undefined, now);
     });
   }
 
   listPage(prefix: string, options: ListPageOptions = {}): Promise<RecordPage> {
-    return this.#answer(() => {
-      const owner = this.#read(splitPrefix(prefix));
-      const { limit, order, after } = checkPage(options);
-      const step = order === "oldest" ? 1 : -1;
-      const records: KeyedRecord[] = [];
-      let rank = owner.firstRank(order, after);
-      for (
-        ;
-        records.length < limit && owner.byCreation.at(rank);
-        rank += step
-      ) {
-        records.push(owner.recordAt(prefix, rank));
-      }
-      const last = owner.byCreation.at(rank - step);
-      if (owner.byCreation.at(rank) === undefined || last === undefined) {
-        return { records };
-      }
-      const position = { createdAt: String(last.score), task: last.task };
-      return { records, nextCursor: encodeCursor(order, position) };
+    return this.#answer((now) => {
+      const owner = this.#records.readOwner(splitPrefix(prefix), now);
+      const { active, ...page } = checkPage(options);
+      const index = active ? owner.activeByCreation : owner.byCreation;
+      const { members, ...rest } = readPage(index, page);
+      const records = members.map((task) => ({
+        key: prefix + task,
+        ...readRecord(owner.records.get(task)!, now),
+      }));
+      return { records, ...rest };
     });
   }
 
@@ -215,26 +235,17 @@ export class MemoryBackend implements StorageBackend {
     key: string,
     options: WatchOptions = {},
   ): AsyncIterable<VersionedRecord> {
-    const parts = splitKey(key);
-    return watchRecord({
-      key,
-      refreshMs: Infinity,
-      closed: [this.#closed],
-      read: () =>
-        this.#answer(() => {
-          const record = this.#live(parts);
-          if (record === undefined) return undefined;
-          const remainingMs = record.expiresAt - this.#clock();
-          return { data: record.data, version: record.version, remainingMs };
-        }),
-      subscribe: (ring) => this.#answer(() => this.#subscribe(key, ring)),
-    }, options);
+    splitKey(key);
+    return this.#watches.watch(key, options);
   }
 
   close(): Promise<void> {
-    this.#closed.end(closedError());
-    this.#owners.clear();
+    this.#closed.end(
+      new BackendError("the memory backend is closed", { closed: true }),
+    );
+    this.#records.clear();
     this.#queues.clear();
+    this.#due.clear();
     return Promise.resolve();
   }
 
@@ -242,92 +253,4 @@ export class MemoryBackend implements StorageBackend {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-
-  /** Every error is a rejection, as it is from a backend that must ask. */
-  #answer<T>(step: () => T): Promise<T> {
-    return new Promise((resolve) => {
-      this.#closed.throwIfClosed();
-      resolve(step());
-    });
-  }
-
-  #checkWrite(
-    key: string,
-    data: string,
-    meta: RecordMeta | undefined,
-  ): Write {
-    const parts = splitKey(key);
-    checkData(key, data, this.#maxRecordBytes);
-    return { ...parts, key, data, meta: checkMeta(key, data, meta) };
-  }
-
-  #write({ key, owner, task, data, meta }: Write): number {
-    const version = this.#owner(owner).write(task, data, meta, this.#clock());
-    this.#ring(key, this.#live({ owner, task }) === undefined);
-    this.#forget(owner);
-    this.#sweepSome();
-    return version;
-  }
-
-  /** The owner's live records; what has expired is removed on the way. */
-  #owner(name: string): Owner {
-    let owner = this.#owners.get(name);
-    if (owner === undefined) this.#owners.set(name, owner = new Owner());
-    owner.expire(this.#clock());
-    return owner;
-  }
-
-  /** The same for a list: an owner who has nothing is not remembered. */
-  #read(name: string): Owner {
-    const owner = this.#owner(name);
-    this.#forget(name);
-    return owner;
-  }
-
-  #live({ owner, task }: KeyParts): StoredRecord | undefined {
-    const record = this.#owners.get(owner)?.records.get(task);
-    return record && record.expiresAt > this.#clock() ? record : undefined;
-  }
-
-  #expire(name: string): number {
-    const removed = this.#owners.get(name)?.expire(this.#clock()) ?? 0;
-    this.#forget(name);
-    return removed;
-  }
-
-  #forget(name: string): void {
-    if (this.#owners.get(name)?.records.size === 0) this.#owners.delete(name);
-  }
-
-  /**
-   * Looks at two owners a write, round and round: owners who never come back
-   * are freed while others write, in less than two rounds of new owners.
-   */
-  #sweepSome(): void {
-    for (let i = 0; i < 2; i++) {
-      const next = this.#sweep.next();
-      if (next.done) this.#sweep = this.#owners.keys();
-      else this.#expire(next.value);
-    }
-  }
-
-  #subscribe(key: string, ring: ChangeListener): () => Promise<void> {
-    const bells = this.#watchers.get(key) ?? new Set();
-    this.#watchers.set(key, bells.add(ring));
-    return () => {
-      bells.delete(ring);
-      if (bells.size === 0 && this.#watchers.get(key) === bells) {
-        this.#watchers.delete(key);
-      }
-      return Promise.resolve();
-    };
-  }
-
-  #ring(key: string, deleted: boolean): void {
-    for (const ring of this.#watchers.get(key) ?? []) ring(deleted);
-  }
-}
-
-function closedError(): BackendError {
-  return new BackendError("the memory backend is closed", { closed: true });
 }

@@ -1,7 +1,4 @@
-/**
- * Message queues inside one process: what `RedisMessageQueue` is on Redis, for
- * `MemoryBackend`, which makes one.
- */
+/** Message queues inside one process: the `queues` of a `MemoryBackend`. */
 
 import { checkData } from "../storage/checks.ts";
 import { splitKey } from "../storage/keys.ts";
@@ -11,16 +8,14 @@ import {
   type PushOptions,
   QueueFullError,
 } from "../storage/message_queue.ts";
+import type { Answer } from "./memory_records.ts";
 
 /** What the queues need of their backend. */
 export interface MemoryQueueSource {
   readonly maxRecordBytes: number;
-  /** The time, in epoch milliseconds. */
-  readonly clock: () => number;
-  /** Throws if the backend is closed. */
-  requireOpen(): void;
+  readonly answer: Answer;
   /** When the live record under a key ends; `Infinity`: never. */
-  recordEnd(key: string): number | undefined;
+  recordEnd(key: string, now: number): number | undefined;
 }
 
 interface Queue {
@@ -32,7 +27,7 @@ interface Queue {
 export class MemoryMessageQueue implements MessageQueue {
   readonly #source: MemoryQueueSource;
   readonly #queues = new Map<string, Queue>();
-  /** Where the sweep of queues nobody asks for goes on. */
+  /** Where the sweep of queues that no one asks for goes on. */
   #sweep: Iterator<string> = this.#queues.keys();
 
   constructor(source: MemoryQueueSource) {
@@ -44,25 +39,25 @@ export class MemoryMessageQueue implements MessageQueue {
     message: string,
     options: PushOptions = {},
   ): Promise<void> {
-    return this.#answer(() => {
+    return this.#source.answer((now) => {
       splitKey(key);
       checkData(key, message, this.#source.maxRecordBytes);
       const { maxLength = Infinity, ttlMs } = checkPush(options);
-      const queue = this.#live(key) ?? { messages: [], expiresAt: 0 };
+      const queue = this.#live(key, now) ?? { messages: [], expiresAt: 0 };
       const { length } = queue.messages;
       if (length >= maxLength) throw new QueueFullError(key, length, maxLength);
       queue.messages.push(message);
-      const end = this.#source.recordEnd(key) ?? Infinity;
-      queue.expiresAt = end === Infinity ? this.#source.clock() + ttlMs : end;
+      const end = this.#source.recordEnd(key, now) ?? Infinity;
+      queue.expiresAt = end === Infinity ? now + ttlMs : end;
       this.#queues.set(key, queue);
-      this.#sweepSome();
+      this.#sweepSome(now);
     });
   }
 
   shift(key: string): Promise<string | undefined> {
-    return this.#answer(() => {
+    return this.#source.answer((now) => {
       splitKey(key);
-      const messages = this.#live(key)?.messages;
+      const messages = this.#live(key, now)?.messages;
       const message = messages?.shift();
       if (messages?.length === 0) this.#queues.delete(key);
       return message;
@@ -70,9 +65,9 @@ export class MemoryMessageQueue implements MessageQueue {
   }
 
   drain(key: string): Promise<string[]> {
-    return this.#answer(() => {
+    return this.#source.answer((now) => {
       splitKey(key);
-      const messages = this.#live(key)?.messages ?? [];
+      const messages = this.#live(key, now)?.messages ?? [];
       this.#queues.delete(key);
       return messages;
     });
@@ -83,29 +78,19 @@ export class MemoryMessageQueue implements MessageQueue {
     this.#queues.clear();
   }
 
-  /** Every error is a rejection, as it is from queues that must ask. */
-  #answer<T>(step: () => T): Promise<T> {
-    return new Promise((resolve) => {
-      this.#source.requireOpen();
-      resolve(step());
-    });
-  }
-
-  #live(key: string): Queue | undefined {
+  #live(key: string, now: number): Queue | undefined {
     const queue = this.#queues.get(key);
-    if (queue === undefined || queue.expiresAt > this.#source.clock()) {
-      return queue;
-    }
+    if (queue === undefined || queue.expiresAt > now) return queue;
     this.#queues.delete(key);
     return undefined;
   }
 
-  /** Looks at two queues a push, round and round, as `MemoryBackend` does. */
-  #sweepSome(): void {
+  /** Looks at two queues a push, in turn, as `MemoryRecords` does. */
+  #sweepSome(now: number): void {
     for (let i = 0; i < 2; i++) {
       const next = this.#sweep.next();
       if (next.done) this.#sweep = this.#queues.keys();
-      else this.#live(next.value);
+      else this.#live(next.value, now);
     }
   }
 }

@@ -1,72 +1,95 @@
 /** What one owner has in a `MemoryBackend`; the indexes mirror those in Redis. */
 
-import type { KeyedRecord, PageOrder, RecordMeta } from "../storage/backend.ts";
-import type { Position } from "../storage/cursor.ts";
+import type { VersionedRecord } from "../storage/backend.ts";
+import type { CheckedWrite } from "../storage/checks.ts";
 import { SortedIndex } from "./sorted_index.ts";
+
+/** A lease in memory. */
+export interface StoredLease {
+  readonly holder: string;
+  readonly fence: number;
+  /** When it runs out, in epoch milliseconds. */
+  readonly untilMs: number;
+}
+
+/** A recorded step in memory. */
+export interface StoredStep {
+  readonly fence: number;
+  readonly data: string;
+}
 
 /** A record in memory. */
 export interface StoredRecord {
-  data: string;
-  version: number;
+  readonly data: string;
+  readonly version: number;
+  readonly etag: string;
   /** Epoch milliseconds; `Infinity`: never. */
-  expiresAt: number;
+  readonly expiresAt: number;
+  lease: StoredLease | undefined;
+  /** Made with the first step. */
+  steps: Map<string, StoredStep> | undefined;
+}
+
+/** What a record is to become. */
+export interface RecordChange extends CheckedWrite {
+  readonly data: string;
+  /** The lease the record has from then on. */
+  readonly lease: StoredLease | undefined;
 }
 
 /** One owner's records, in order of creation and of expiry. */
-export class Owner {
+export class OwnerRecords {
   readonly records = new Map<string, StoredRecord>();
   readonly byCreation = new SortedIndex();
-  readonly byExpiry = new SortedIndex();
+  readonly activeByCreation = new SortedIndex();
+  readonly #byExpiry = new SortedIndex();
 
   /** Removes what has expired and says how much that was. */
   expire(now: number): number {
-    const gone = this.byExpiry.takeUpTo(now);
-    for (const { task } of gone) {
-      this.records.delete(task);
-      this.byCreation.delete(task);
-    }
-    return gone.length;
+    const expired = this.#byExpiry.takeUpTo(now);
+    for (const { member: task } of expired) this.delete(task);
+    return expired.length;
   }
 
-  write(task: string, data: string, meta: RecordMeta, now: number): number {
+  /**
+   * Writes a record; {@linkcode OwnerRecords.expire} must have been called.
+   *
+   * @returns Its version, also where it has expired already and is not stored.
+   */
+  write(task: string, change: RecordChange, now: number): number {
     const old = this.records.get(task);
     const version = (old?.version ?? 0) + 1;
-    const expiresAt = meta.expiresAt ?? Infinity;
+    const { data, operationId: etag, lease, expiresAt = Infinity } = change;
     if (expiresAt <= now) {
       this.delete(task);
       return version;
     }
-    this.records.set(task, { data, version, expiresAt });
-    const createdAt = meta.createdAt ?? this.byCreation.score(task) ?? now;
+    const steps = old?.steps;
+    this.records.set(task, { data, version, etag, expiresAt, lease, steps });
+    const createdAt = change.createdAt ?? this.byCreation.score(task) ?? now;
     this.byCreation.set(task, createdAt);
-    if (expiresAt === Infinity) this.byExpiry.delete(task);
-    else this.byExpiry.set(task, expiresAt);
+    if (change.active) this.activeByCreation.set(task, createdAt);
+    else this.activeByCreation.delete(task);
+    if (expiresAt === Infinity) this.#byExpiry.delete(task);
+    else this.#byExpiry.set(task, expiresAt);
     return version;
   }
 
-  /** The rank of the first record behind a place, or at that end. */
-  firstRank(order: PageOrder, after: Position | undefined): number {
-    if (after === undefined) {
-      return order === "oldest" ? 0 : this.byCreation.size - 1;
-    }
-    const place = { score: Number(after.createdAt), task: after.task };
-    const rank = this.byCreation.rank(place);
-    if (order === "newest") return rank - 1;
-    const at = this.byCreation.at(rank);
-    return at?.score === place.score && at.task === place.task
-      ? rank + 1
-      : rank;
-  }
-
-  recordAt(prefix: string, rank: number): KeyedRecord {
-    const task = this.byCreation.at(rank)!.task;
-    const { data, version } = this.records.get(task)!;
-    return { key: prefix + task, data, version };
-  }
-
-  delete(task: string): boolean {
+  delete(task: string): void {
     this.byCreation.delete(task);
-    this.byExpiry.delete(task);
-    return this.records.delete(task);
+    this.activeByCreation.delete(task);
+    this.#byExpiry.delete(task);
+    this.records.delete(task);
   }
+}
+
+/** A record as a caller reads it at that moment. */
+export function readRecord(
+  { data, version, etag, lease }: StoredRecord,
+  now: number,
+): VersionedRecord {
+  if (lease === undefined) return { data, version, etag };
+  const { holder, fence, untilMs } = lease;
+  const remainingMs = untilMs - now;
+  return { data, version, etag, lease: { holder, fence, remainingMs } };
 }

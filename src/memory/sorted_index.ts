@@ -1,12 +1,12 @@
 /**
- * A sorted set of task ids by score, then by id in byte order: what a Redis
+ * A sorted set of members by score, then by member in byte order: what a Redis
  * sorted set is to `RedisBackend`, this is to `MemoryBackend`.
  */
 
 /** One member and its score. */
 export interface IndexEntry {
   readonly score: number;
-  readonly task: string;
+  readonly member: string;
 }
 
 /** Insertion at the end, where new tasks go, is O(1); elsewhere a memmove. */
@@ -18,24 +18,25 @@ export class SortedIndex {
     return this.#entries.length;
   }
 
-  score(task: string): number | undefined {
-    return this.#scores.get(task);
+  score(member: string): number | undefined {
+    return this.#scores.get(member);
   }
 
   /** Adds a member or moves it. */
-  set(task: string, score: number): void {
-    if (this.#scores.get(task) === score) return;
-    this.delete(task);
-    const entry = { score, task };
+  set(member: string, score: number): void {
+    if (this.#scores.get(member) === score) return;
+    this.delete(member);
+    const entry = { score, member };
     this.#entries.splice(this.rank(entry), 0, entry);
-    this.#scores.set(task, score);
+    this.#scores.set(member, score);
   }
 
-  delete(task: string): void {
-    const score = this.#scores.get(task);
-    if (score === undefined) return;
-    this.#entries.splice(this.rank({ score, task }), 1);
-    this.#scores.delete(task);
+  /** Removes a member; `true` if it was there. */
+  delete(member: string): boolean {
+    const score = this.#scores.get(member);
+    if (score === undefined) return false;
+    this.#entries.splice(this.rank({ score, member }), 1);
+    return this.#scores.delete(member);
   }
 
   /** How many members come before a place, itself not counted. */
@@ -61,13 +62,13 @@ export class SortedIndex {
     const count = above < 0 ? this.#entries.length : above;
     if (count === 0) return [];
     const taken = this.#entries.splice(0, count);
-    for (const { task } of taken) this.#scores.delete(task);
+    for (const { member } of taken) this.#scores.delete(member);
     return taken;
   }
 }
 
 function compare(a: IndexEntry, b: IndexEntry): number {
-  return a.score - b.score || compareBytes(a.task, b.task);
+  return a.score - b.score || compareBytes(a.member, b.member);
 }
 
 /** The order of the UTF-8 bytes, which is that of the code points. */

@@ -1,144 +1,152 @@
 /**
- * Change events of records, from sharded pub/sub, for `RedisBackend.watch`.
- * The connection for them is opened by the first watch and closed with the
- * backend; a borrowed client itself is never put into subscriber mode.
+ * Events from sharded channels, over one connection for all backends of a
+ * link. Watches take the changes of records from it, hints their messages.
  */
 
 import { BackendError } from "../storage/errors.ts";
-import type { RedisClientLike } from "./connect.ts";
-import type { ChangeListener } from "../storage/watch.ts";
+import type { ChangeListener, Subscription } from "../storage/watch.ts";
 import { deadline } from "../util/deadline.ts";
+import { EventChannel } from "./event_channel.ts";
+import type { MessageListener, Subscriber } from "./subscriber.ts";
 
-type Listener = (message: string) => void;
-
-/** What events are received on. */
-interface Subscriber {
-  sSubscribe(channel: string, listener: Listener): Promise<unknown>;
-  sUnsubscribe(channel: string, listener: Listener): Promise<unknown>;
+/** What an {@linkcode EventHub} needs. */
+export interface EventHubOptions {
+  /** Opens the connection for events, as `RedisLink.openSubscriber` does. */
+  open(): Promise<Subscriber>;
+  /** How long subscribing may take, tries included, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Whether an error of the client may pass. Default: unless refused. */
+  isTransient?(error: unknown): boolean;
 }
 
-/** A client made by `duplicate()`: ours to open and to close. */
-interface DuplicateClient extends Subscriber {
-  on(event: string, listener: () => void): unknown;
-  connect(): Promise<unknown>;
-  readonly isOpen: boolean;
-  destroy(): void;
-}
+/** How long closing waits for the connection, in milliseconds. */
+const CLOSE_MS = 2000;
 
-/** Hands events to listeners, over one connection whatever their number. */
+/**
+ * Hands the messages of channels to their listeners. The connection is opened
+ * by the first subscription and closed with the hub. Subscribing is tried
+ * again, as reading is, until it succeeds, is refused or its time is over.
+ */
 export class EventHub {
-  readonly #client: RedisClientLike;
-  readonly #timeoutMs: number;
-  readonly #reconnects = new Set<() => void>();
-  #subscriber?: Promise<Subscriber>;
-  #opened?: DuplicateClient;
-  #closed = false;
+  readonly #options: EventHubOptions;
+  readonly #channels = new Map<string, EventChannel>();
+  #opening: Promise<Subscriber> | undefined;
+  #subscriber: Subscriber | undefined;
+  #stopResets: (() => void) | undefined;
+  #closed: BackendError | undefined;
 
-  /** @param timeoutMs How long opening the connection may take. */
-  constructor(client: RedisClientLike, timeoutMs: number) {
-    this.#client = client;
-    this.#timeoutMs = timeoutMs;
+  constructor(options: EventHubOptions) {
+    this.#options = options;
   }
 
   /**
-   * Rings at every event of a channel from now on, and after every loss of
-   * the connection, since events may have been missed meanwhile. The message
-   * is the new version; "0" tells of a deletion.
+   * Subscribes to the changes of a record.
    *
-   * @returns How to end it.
+   * @param channel Where its events are published: the new version, or "0".
    */
-  async subscribe(
-    channel: string,
-    ring: ChangeListener,
-  ): Promise<() => Promise<void>> {
-    const listener = (message: string) => ring(message === "0");
-    const onReconnect = () => ring(false);
-    const subscriber = await this.#connect();
-    this.#reconnects.add(onReconnect);
-    try {
-      await this.#deadline(subscriber.sSubscribe(channel, listener));
-    } catch (cause) {
-      this.#reconnects.delete(onReconnect);
-      // It may yet succeed, when nobody listens any more.
-      subscriber.sUnsubscribe(channel, listener).catch(() => {});
-      throw failed(`subscribe to ${channel}`, cause);
-    }
-    return async () => {
-      this.#reconnects.delete(onReconnect);
-      if (this.#closed) return;
-      // A connection that is gone has no subscription left to end.
-      await this.#deadline(subscriber.sUnsubscribe(channel, listener))
-        .catch(() => {});
-    };
-  }
-
-  /** Closes what was opened. */
-  close(): void {
-    this.#closed = true;
-    if (this.#opened?.isOpen) this.#opened.destroy();
-  }
-
-  /** One attempt serves all who wait for it; a failed one is not kept. */
-  #connect(): Promise<Subscriber> {
-    // Its own reconnecting has given up: the next watch begins anew.
-    if (this.#opened?.isOpen === false) {
-      this.#opened = undefined;
-      this.#subscriber = undefined;
-    }
-    this.#subscriber ??= this.#open().catch((cause) => {
-      this.#subscriber = undefined;
-      throw failed("open the connection for events", cause);
-    });
-    return this.#subscriber;
-  }
-
-  async #open(): Promise<Subscriber> {
-    const client = this.#client;
-    if (isPlainClient(client)) return await this.#adopt(client.duplicate!());
-    // A cluster or sentinel keeps connections for events of its own.
-    if (client.sSubscribe && client.sUnsubscribe) return client as Subscriber;
-    if (client.execute) {
-      return await this.#adopt(
-        await client.execute((lent) =>
-          (lent as { duplicate(): unknown }).duplicate()
-        ),
-      );
-    }
-    throw new TypeError(
-      "the client can neither duplicate() itself nor sSubscribe()",
+  changes(channel: string, listener: ChangeListener): Subscription {
+    return this.subscribe(
+      channel,
+      (message) => listener(versionOf(message)),
+      () => listener(undefined),
     );
   }
 
-  async #adopt(duplicate: unknown): Promise<Subscriber> {
-    const opened = duplicate as DuplicateClient;
-    opened.on("error", () => {});
-    try {
-      await this.#deadline(opened.connect());
-      if (this.#closed) throw new Error("the backend was closed meanwhile");
-    } catch (error) {
-      if (opened.isOpen) opened.destroy();
-      throw error;
+  /**
+   * Subscribes to a channel. `ready` rejects with a `BackendError` if there is
+   * no subscription within the time.
+   *
+   * @param listener Called with each message.
+   * @param onReset Called when messages may have been missed.
+   */
+  subscribe(
+    channel: string,
+    listener: MessageListener,
+    onReset: () => void,
+  ): Subscription {
+    if (this.#closed) throw this.#closed;
+    let entry = this.#channels.get(channel);
+    if (entry === undefined) {
+      entry = new EventChannel(channel, {
+        timeoutMs: this.#options.timeoutMs,
+        open: () => this.#open(),
+        isTransient: this.#options.isTransient ?? isTransient,
+        toError,
+        onIdle: (idle) => {
+          if (this.#channels.get(channel) === idle) {
+            this.#channels.delete(channel);
+          }
+        },
+      });
+      this.#channels.set(channel, entry);
     }
-    opened.on("ready", () => {
-      for (const onReconnect of this.#reconnects) onReconnect();
+    return entry.add(listener, onReset);
+  }
+
+  /** How many channels are in use, those being left included. */
+  get size(): number {
+    return this.#channels.size;
+  }
+
+  /** Ends every subscription and the connection for events. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = new BackendError("the connection for events is closed", {
+      closed: true,
     });
-    this.#opened = opened;
-    return opened;
+    this.#stopResets?.();
+    for (const channel of [...this.#channels.values()]) {
+      channel.fail(this.#closed);
+      channel.drop();
+    }
+    this.#channels.clear();
+    // One that is still being opened is closed once it is open.
+    const closing = this.#subscriber?.close();
+    if (closing) await deadline(closing, CLOSE_MS).catch(() => {});
   }
 
-  #deadline<T>(promise: Promise<T>): Promise<T> {
-    return deadline(promise, this.#timeoutMs);
+  /** One attempt serves all who wait for it; a failed one is not kept. */
+  #open(): Promise<Subscriber> {
+    if (this.#closed) return Promise.reject(this.#closed);
+    this.#opening ??= this.#options.open().then((subscriber) => {
+      if (this.#closed) {
+        subscriber.close().catch(() => {});
+        throw this.#closed;
+      }
+      this.#subscriber = subscriber;
+      this.#stopResets = subscriber.onReset(() => {
+        for (const channel of [...this.#channels.values()]) channel.reset();
+      });
+      return subscriber;
+    }).catch((error) => {
+      this.#opening = undefined;
+      throw error;
+    });
+    return this.#opening;
   }
 }
 
-/** Cluster and sentinel have `duplicate` too, but not this flag. */
-function isPlainClient(client: RedisClientLike): boolean {
-  return client.duplicate !== undefined && "isPubSubActive" in client;
+/** An event we do not understand still tells of a change. */
+function versionOf(message: string): number | undefined {
+  const version = Number(message);
+  return Number.isSafeInteger(version) && version >= 0 ? version : undefined;
 }
 
-function failed(what: string, cause: unknown): BackendError {
+/** Refusals of the server that pass: it is starting, busy or failing over. */
+const PASSING =
+  /^(LOADING|BUSY|CLUSTERDOWN|TRYAGAIN|MASTERDOWN|READONLY|MOVED|ASK|UNBLOCKED)\b/;
+
+function isTransient(error: unknown): boolean {
+  if (error instanceof BackendError) return !error.closed;
+  if (error instanceof TypeError) return false;
+  const message = error instanceof Error ? error.message : String(error);
+  return !/^[A-Z]{3,} /.test(message) || PASSING.test(message);
+}
+
+function toError(channel: string, cause: unknown): BackendError {
+  if (cause instanceof BackendError && cause.closed) return cause;
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return cause instanceof BackendError
-    ? cause
-    : new BackendError(`cannot ${what}: ${reason}`, { cause });
+  return new BackendError(`cannot subscribe to ${channel}: ${reason}`, {
+    cause,
+  });
 }

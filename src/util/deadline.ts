@@ -1,4 +1,4 @@
-/** A bound on waiting for Redis, where node-redis itself would wait for ever. */
+/** A bound on waiting, where what is waited for has none of its own. */
 
 /** The time is over and there is no answer. */
 export class DeadlineError extends Error {
@@ -9,7 +9,13 @@ export class DeadlineError extends Error {
   }
 }
 
-/** Waits for a promise, but not longer; what comes later is ignored. */
+/**
+ * Waits for a promise, but not longer than a time; what comes later is
+ * ignored, a rejection included.
+ *
+ * @param ms The time, in milliseconds, up to 2^31 - 1.
+ * @throws {DeadlineError} If the time is over.
+ */
 export async function deadline<T>(promise: Promise<T>, ms: number): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const over = new Promise<never>((_, reject) => {

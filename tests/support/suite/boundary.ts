@@ -101,6 +101,8 @@ export function boundaryTests(test: ContractTest): void {
     await unchanged(backend, async () => {
       for (const time of [8.64e15 + 1, ...BAD_NUMBERS, ...NOT_NUMBERS]) {
         for (const field of ["expiresAt", "createdAt"]) {
+          // A creation time may have a fraction.
+          if (field === "createdAt" && (time === 0.5 || time === 1.5)) continue;
           for (const call of writesOf(backend, "x", { [field]: time })) {
             const error = await assertRejects(call, InvalidDataError);
             assertStringIncludes(error.message, field);

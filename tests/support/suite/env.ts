@@ -5,12 +5,16 @@
  * @module
  */
 
+import { assertMatch } from "@std/assert";
 import {
   type ListPageOptions,
   makeKey,
   makePrefix,
+  NotFoundError,
   type StorageBackend,
+  type VersionedRecord,
 } from "../../../mod.ts";
+import { waitUntil } from "../wait.ts";
 
 /** How to open a backend for one test. */
 export interface OpenOptions {
@@ -73,7 +77,7 @@ export const OWNER = "alice";
 export const PREFIX: string = makePrefix(OWNER);
 /** One of that owner's keys. */
 export const KEY: string = makeKey(OWNER, "t-1");
-/** An hour from now: what is written with it is not left for ever. */
+/** An hour from now: what is written with it is not left behind. */
 export const HOUR: { expiresAt: number } = { expiresAt: Date.now() + 3600_000 };
 
 /** The key of the owner's n-th task; `t-007` sorts as 7 does. */
@@ -109,6 +113,67 @@ export function taskJson(
       ? new Date(expiresAt).toISOString()
       : expiresAt,
   });
+}
+
+/** A record without its etag, once that has been found well-formed. */
+export function plain<T extends VersionedRecord>(
+  { etag, ...record }: T,
+): Omit<T, "etag"> {
+  assertMatch(etag, /^[A-Za-z0-9_-]{8,64}$/);
+  return record;
+}
+
+/** Reads a record without its etag. */
+export async function getPlain(
+  backend: StorageBackend,
+  key: string,
+): Promise<Omit<VersionedRecord, "etag">> {
+  return plain(await backend.get(key));
+}
+
+/** How often {@linkcode before} doubles the time it gives: up to 12.8 s. */
+const DOUBLINGS = 7;
+
+/**
+ * Runs a body with a time shortly ahead; a body that failed because the time
+ * passed it by runs again with twice as long, on an empty storage. So a test
+ * says what holds before a moment, however slow the machine is.
+ *
+ * @returns The time, in epoch milliseconds, that the body was in time for.
+ */
+export async function before(
+  backend: StorageBackend,
+  body: (soon: number) => Promise<void>,
+): Promise<number> {
+  for (let tries = 0;; tries++) {
+    const soon = Date.now() + 100 * 2 ** tries;
+    try {
+      await body(soon);
+      return soon;
+    } catch (error) {
+      if (Date.now() < soon - CLOCK_SKEW_MS || tries === DOUBLINGS) throw error;
+      await deleteAll(backend, OWNER);
+    }
+  }
+}
+
+/** How far the storage's clock may be from ours, in milliseconds. */
+export const CLOCK_SKEW_MS = 5;
+
+/** Waits until a record is absent; only its expiry may end it. */
+export async function untilGone(
+  backend: StorageBackend,
+  key: string,
+): Promise<void> {
+  await waitUntil(
+    `${key} expired`,
+    () =>
+      backend.get(key).then(() => false, (error) => {
+        if (error instanceof NotFoundError) return true;
+        throw error;
+      }),
+    { deadlineMs: 30_000 },
+  );
 }
 
 /** Follows the pages of an owner from the first to the last. */

@@ -13,7 +13,7 @@ import {
   NotFoundError,
   parseKey,
 } from "../../../mod.ts";
-import { allPages, type ContractTest, HOUR } from "./env.ts";
+import { allPages, type ContractTest, getPlain, HOUR } from "./env.ts";
 
 /** Identities as they are, and as an attacker would choose them. */
 const OWNERS = [
@@ -122,7 +122,7 @@ export function ownerTests(test: ContractTest): void {
     }
     for (const owner of OWNERS) {
       const key = makeKey(owner, "t-1");
-      assertEquals(await backend.get(key), { data: owner, version: 1 });
+      assertEquals(await getPlain(backend, key), { data: owner, version: 1 });
       assertEquals(await backend.putIfVersion(key, "mine", 1, HOUR), 2);
       assertEquals(await backend.delete(key), true);
       await assertRejects(() => backend.get(key), NotFoundError);

@@ -14,9 +14,11 @@ import {
 import {
   type ContractTest,
   deleteAll,
+  getPlain,
   HOUR,
   KEY,
   OWNER,
+  plain,
   PREFIX,
   taskJson,
 } from "./env.ts";
@@ -29,7 +31,7 @@ export function recordTests(test: ContractTest): void {
 
   test("get_returns_stored_data", async (backend) => {
     await backend.put(KEY, "stored", HOUR);
-    assertEquals(await backend.get(KEY), { data: "stored", version: 1 });
+    assertEquals(await getPlain(backend, KEY), { data: "stored", version: 1 });
   });
 
   test("put_new_key_returns_version_1", async (backend) => {
@@ -46,7 +48,7 @@ export function recordTests(test: ContractTest): void {
   test("put_overwrites_data", async (backend) => {
     await backend.put(KEY, "a much longer first text", HOUR);
     await backend.put(KEY, "second", HOUR);
-    assertEquals(await backend.get(KEY), { data: "second", version: 2 });
+    assertEquals(await getPlain(backend, KEY), { data: "second", version: 2 });
   });
 
   test("put_if_version_succeeds_on_match", async (backend) => {
@@ -58,11 +60,11 @@ export function recordTests(test: ContractTest): void {
   test("put_if_version_fails_on_mismatch", async (backend) => {
     await backend.put(KEY, "one", HOUR);
     await backend.put(KEY, "two", HOUR);
-    // Below, just above and far above what stands.
+    // Below, just above and far above what is stored.
     for (const expected of [1, 3, Number.MAX_SAFE_INTEGER - 1]) {
       await conflict(backend, KEY, expected, 2);
     }
-    assertEquals(await backend.get(KEY), { data: "two", version: 2 });
+    assertEquals(await getPlain(backend, KEY), { data: "two", version: 2 });
   });
 
   test("put_if_version_fails_on_missing_key", async (backend) => {
@@ -74,7 +76,7 @@ export function recordTests(test: ContractTest): void {
   test("put_if_version_updates_data", async (backend) => {
     await backend.put(KEY, "one", HOUR);
     await backend.putIfVersion(KEY, "two", 1, HOUR);
-    assertEquals(await backend.get(KEY), { data: "two", version: 2 });
+    assertEquals(await getPlain(backend, KEY), { data: "two", version: 2 });
   });
 
   test("put_if_version_with_the_data_that_stands_still_compares", async (backend) => {
@@ -116,20 +118,20 @@ export function recordTests(test: ContractTest): void {
     await backend.put(KEY, "one", HOUR);
     await backend.put(other, "two", HOUR);
     await backend.delete(KEY);
-    assertEquals(await backend.listByPrefix(PREFIX), [
+    assertEquals((await backend.listByPrefix(PREFIX)).map(plain), [
       { key: other, data: "two", version: 1 },
     ]);
   });
 
   test("create_new_key_returns_version_1", async (backend) => {
     assertEquals(await backend.create(KEY, "new", { meta: HOUR }), 1);
-    assertEquals(await backend.get(KEY), { data: "new", version: 1 });
+    assertEquals(await getPlain(backend, KEY), { data: "new", version: 1 });
   });
 
   test("create_fails_on_existing_key", async (backend) => {
     for (const version of [1, 2]) {
       await backend.put(KEY, "two", HOUR);
-      // Not even with the very data that stands: someone else has created it.
+      // Not even with the data that is stored: another writer has created it.
       for (const data of ["two", "three"]) {
         const error = await assertRejects(
           () => backend.create(KEY, data, { meta: HOUR }),
@@ -139,7 +141,7 @@ export function recordTests(test: ContractTest): void {
         assertEquals([key, expected, actual], [KEY, 0, version]);
       }
     }
-    assertEquals(await backend.get(KEY), { data: "two", version: 2 });
+    assertEquals(await getPlain(backend, KEY), { data: "two", version: 2 });
   });
 
   test("create_after_delete_begins_at_version_1", async (backend) => {
@@ -164,7 +166,7 @@ export function recordTests(test: ContractTest): void {
     ];
     for (const [index, data] of texts.entries()) {
       assertEquals(await backend.put(KEY, data, HOUR), index + 1);
-      assertEquals(await backend.get(KEY), { data, version: index + 1 });
+      assertEquals(await getPlain(backend, KEY), { data, version: index + 1 });
     }
     assertEquals((await backend.listByPrefix(PREFIX))[0]?.data, texts.at(-1));
   });
@@ -174,7 +176,7 @@ export function recordTests(test: ContractTest): void {
     for (const id of ids) await backend.put(makeKey(OWNER, id), id, HOUR);
     for (const id of ids) {
       const key = makeKey(OWNER, id);
-      assertEquals(await backend.get(key), { data: id, version: 1 });
+      assertEquals(await getPlain(backend, key), { data: id, version: 1 });
     }
     const listed = await backend.listByPrefix(PREFIX);
     assertEquals(
@@ -192,7 +194,7 @@ export function recordTests(test: ContractTest): void {
   });
 }
 
-/** A swap that must lose, and say what stands. */
+/** A swap that must lose, and say what is stored. */
 async function conflict(
   backend: StorageBackend,
   key: string,
