@@ -134,7 +134,7 @@ export {
 export type {
   DurabilityOptions,
   RetryOptions,
-} from "./src/redis/executor/executor.ts";
+} from "./src/redis/executor/retry.ts";
 export type {
   RedisClientLike,
   RedisClientSettings,
@@ -146,17 +146,28 @@ export type { KeySchemaName } from "./src/redis/key_schema.ts";
 export type { RedisBackendOptions } from "./src/redis/options.ts";
 export { RedisBackend } from "./src/redis/redis_backend.ts";
 export type { LuaScript } from "./src/redis/executor/script.ts";
+export { LUA_CLOCK } from "./src/redis/lua/clock.ts";
 export { LUA_CREATE } from "./src/redis/lua/create.ts";
 export { LUA_DELETE } from "./src/redis/lua/delete.ts";
+export { LUA_DROP_STALE } from "./src/redis/lua/drop_stale.ts";
+export { LUA_DUE_CLAIM } from "./src/redis/lua/due_claim.ts";
+export { LUA_DUE_OFFER } from "./src/redis/lua/due_offer.ts";
+export { LUA_DUE_SHARDS } from "./src/redis/lua/due_shards.ts";
+export { LUA_DUE_WITHDRAW } from "./src/redis/lua/due_withdraw.ts";
 export { LUA_GET } from "./src/redis/lua/get.ts";
+export { LUA_LEASE_ACQUIRE } from "./src/redis/lua/lease_acquire.ts";
+export { LUA_LEASE_RELEASE } from "./src/redis/lua/lease_release.ts";
+export { LUA_LEASE_RENEW } from "./src/redis/lua/lease_renew.ts";
 export { LUA_LIST_PAGE } from "./src/redis/lua/list_page.ts";
-export { LUA_LIST_TASKS } from "./src/redis/lua/list_tasks.ts";
 export { LUA_PUT } from "./src/redis/lua/put.ts";
 export { LUA_PUT_IF_VERSION } from "./src/redis/lua/put_if_version.ts";
 export { LUA_QUEUE_DRAIN } from "./src/redis/lua/queue_drain.ts";
 export { LUA_QUEUE_PUSH } from "./src/redis/lua/queue_push.ts";
 export { LUA_QUEUE_SHIFT } from "./src/redis/lua/queue_shift.ts";
 export { LUA_READ_RECORDS } from "./src/redis/lua/read_records.ts";
+export { LUA_STEP_RECORD } from "./src/redis/lua/step_record.ts";
+export { LUA_STEPS_OPEN } from "./src/redis/lua/steps_open.ts";
+export { LUA_UPDATE } from "./src/redis/lua/update.ts";
 export {
   createTaskStore,
   type CreateTaskStoreOptions,

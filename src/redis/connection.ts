@@ -23,7 +23,9 @@ export class Connection {
     this.#durable = durability && new DurableWriter(link, durability);
     this.executor = new ScriptExecutor(link, {
       timeoutMs,
-      ...(durability ? { durable: { writer: this.#durable!, ...durability } } : {}),
+      ...(durability
+        ? { durable: { writer: this.#durable!, ...durability } }
+        : {}),
     });
     this.events = new EventHub({
       open: () => link.openSubscriber(),

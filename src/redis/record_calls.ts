@@ -25,7 +25,12 @@ import type { RECORD_KEYS } from "./lua/record_script.ts";
 import { REPLY } from "./lua/reply.ts";
 import { LUA_UPDATE } from "./lua/update.ts";
 import type { RedisContext } from "./redis_context.ts";
-import { readAnswer, readRecord, type RecordFields, type StoredRecord } from "./replies.ts";
+import {
+  readAnswer,
+  readRecord,
+  type RecordFields,
+  type StoredRecord,
+} from "./replies.ts";
 
 /** What a conditional write expects, checked. */
 export interface Expected {

@@ -203,7 +203,9 @@ export class RedisDue implements DueStorage {
       write: (words) =>
         writeScriptInput(words, LUA_DUE_SHARDS, {
           keys: { shards },
-          args: { wanted: String(this.#context.isCluster ? CLUSTER_SHARDS : 1) },
+          args: {
+            wanted: String(this.#context.isCluster ? CLUSTER_SHARDS : 1),
+          },
         }),
       decode: (answer) => Math.max(1, Number(answer)),
     }).catch((error) => {

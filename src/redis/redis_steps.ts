@@ -59,7 +59,8 @@ export class RedisSteps implements StepStorage {
     checkStepName(name);
     checkData(key, data, this.#context.maxRecordBytes);
     return await this.#context.run<RecordedStep>({
-      what: () => `record step ${JSON.stringify(name)} of ${JSON.stringify(key)}`,
+      what: () =>
+        `record step ${JSON.stringify(name)} of ${JSON.stringify(key)}`,
       key,
       route: record,
       script: LUA_STEP_RECORD,

@@ -61,9 +61,7 @@ export function defineScript<
   const bindings = [
     ...keys.map((key, i) => `local ${key} = KEYS[${i + 1}]`),
     ...args.map((arg, i) => bindArgument(arg, i + 1)),
-    ...(tail === undefined
-      ? []
-      : [`local ${tail}_start = ${keys.length + 1}`]),
+    ...(tail === undefined ? [] : [`local ${tail}_start = ${keys.length + 1}`]),
   ];
   const source = [`-- ${name}`, ...bindings, ...body.map((part) => part.trim())]
     .join("\n");
@@ -102,7 +100,7 @@ export function writeScriptInput<Key extends string, Arg extends string>(
 ): void {
   words.push(String(script.keys.length + (tail?.length ?? 0)));
   for (const key of script.keys) words.push(keys[key]);
-  if (tail !== undefined) for (const key of tail) words.push(key);
+  if (tail !== undefined) { for (const key of tail) words.push(key); }
   for (const arg of script.args) words.push(args[arg]);
   const first = words.length - script.args.length;
   while (words.length > first && words[words.length - 1] === "") words.pop();

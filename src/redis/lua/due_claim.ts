@@ -7,8 +7,8 @@ import { defineScript, type LuaScript } from "../executor/script.ts";
  * Answers `{ms until the next hint is due, member, at_ms, …}`: -1 if there is
  * none, 0 if more are due now.
  */
-export const LUA_DUE_CLAIM: LuaScript<"due", "limit" | "for_ms"> =
-  defineScript({
+export const LUA_DUE_CLAIM: LuaScript<"due", "limit" | "for_ms"> = defineScript(
+  {
     name: "due_claim",
     keys: ["due"],
     args: ["limit", "number:for_ms"],
@@ -24,4 +24,5 @@ local first = call('ZRANGE', due, 0, 0, 'WITHSCORES')[2]
 local next_in = first and math.max(0, math.ceil(first - now_ms)) or -1
 return {next_in, unpack(taken)}
 `],
-  });
+  },
+);
