@@ -26,10 +26,47 @@ export function callsOf(
     async () => {
       for await (const _ of backend.watch(key)) break;
     },
+    ...leaseCalls(backend, key),
+    ...stepCalls(backend, key),
+    ...dueCalls(backend, key),
   ];
 }
 
-/** Every write: of a record that stands, and of a new one. */
+function leaseCalls(
+  { leases }: StorageBackend,
+  key: string,
+): (() => Promise<unknown>)[] {
+  const lease = { holder: "worker-1", forMs: 60_000 };
+  return leases === undefined ? [] : [
+    () => leases.acquire(key, lease),
+    () => leases.renew(key, 1, 60_000),
+    () => leases.release(key, 1),
+    () => leases.create(key, "x", lease, { meta: HOUR }),
+    () => leases.expire(key, 1, "x", 1, HOUR),
+  ];
+}
+
+function stepCalls(
+  { steps }: StorageBackend,
+  key: string,
+): (() => Promise<unknown>)[] {
+  return steps === undefined ? [] : [
+    () => steps.open(key, 1),
+    () => steps.record(key, 1, "step", "x"),
+  ];
+}
+
+function dueCalls(
+  { due }: StorageBackend,
+  key: string,
+): (() => Promise<unknown>)[] {
+  return due === undefined ? [] : [
+    () => due.offer(key, "queue", 1, HOUR),
+    () => due.withdraw(key, "queue"),
+  ];
+}
+
+/** Every write: of a record that is stored, and of a new one. */
 export function writesOf(
   backend: StorageBackend,
   data: Anything,

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import {
   type ListPageOptions,
   makeKey,
@@ -24,6 +24,14 @@ export interface OpenOptions {
   readonly maxRecordBytes?: number;
 }
 
+/** A part that a backend may do without. */
+export type OptionalPart = "leases" | "steps" | "due";
+
+/** A backend with every part its tests need. */
+export type FullBackend =
+  & StorageBackend
+  & Required<Pick<StorageBackend, OptionalPart>>;
+
 /** A backend the suite can be run for. */
 export interface BackendUnderTest {
   /** Stands in front of every test name: `redis`, `memory`. */
@@ -32,6 +40,8 @@ export interface BackendUnderTest {
   readonly ignore?: boolean;
   /** Whether the engine removes expired records itself (`cleanupExpired` 0). */
   readonly expiresByItself: boolean;
+  /** The parts it does not have. Default: none, it has them all. */
+  readonly without?: readonly OptionalPart[];
   /**
    * Opens instances on one fresh, empty storage, hands them to the body,
    * closes them and fails if the body left something that never goes away.
@@ -45,14 +55,15 @@ export interface BackendUnderTest {
 
 /**
  * Registers one test of the contract. Its body gets the first instance, the
- * last, and whichever comes at turn n when all take turns.
+ * last, and a function that picks the one at turn n. A test of a part is
+ * registered only for a backend that has that part.
  */
 export type ContractTest = (
   name: string,
   body: (
-    backend: StorageBackend,
-    other: StorageBackend,
-    pick: (n: number) => StorageBackend,
+    backend: FullBackend,
+    other: FullBackend,
+    pick: (n: number) => FullBackend,
   ) => Promise<void>,
   options?: OpenOptions,
 ) => void;
@@ -65,7 +76,8 @@ export function contractTest(under: BackendUnderTest): ContractTest {
       ignore: under.ignore ?? false,
       fn: () =>
         under.use((backends) => {
-          const pick = (n: number) => backends.at(n % backends.length)!;
+          const pick = (n: number) =>
+            backends[n % backends.length] as FullBackend;
           return body(pick(0), pick(backends.length - 1), pick);
         }, options),
     });
@@ -155,6 +167,28 @@ export async function before(
       await deleteAll(backend, OWNER);
     }
   }
+}
+
+/** The name of a write that a test repeats. */
+export function newId(): string {
+  return crypto.randomUUID();
+}
+
+/** Tries the same at many instances; what the only winner got, and its turn. */
+export async function onlyWinner<T>(
+  tries: readonly Promise<T>[],
+): Promise<
+  { turn: number; value: T; losses: PromiseRejectedResult["reason"][] }
+> {
+  const settled = await Promise.allSettled(tries);
+  const won = settled.flatMap((result, turn) =>
+    result.status === "fulfilled" ? [{ turn, value: result.value }] : []
+  );
+  const losses = settled.flatMap((result) =>
+    result.status === "rejected" ? [result.reason] : []
+  );
+  assertEquals(won.length, 1, `winners; losses: ${losses[0]}`);
+  return { ...won[0]!, losses };
 }
 
 /** How far the storage's clock may be from ours, in milliseconds. */

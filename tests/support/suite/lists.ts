@@ -112,6 +112,15 @@ export function listTests(test: ContractTest): void {
     await oldestFirst(backend, [3, 2, 1]);
   });
 
+  test("records_of_one_millisecond_keep_their_order", async (backend) => {
+    // In thousandths, as a writer numbers them; ids and times disagree.
+    for (let n = 1; n <= 9; n++) await at(backend, n, NOON + (10 - n) / 1000);
+    await at(backend, 10, NOON);
+    await at(backend, 11, NOON + 1);
+    await backend.put(nthKey(5), "an update keeps the place", HOUR);
+    await oldestFirst(backend, [10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 11]);
+  });
+
   test("a_thousand_records_list_whole", async (backend) => {
     const expected = Array.from({ length: 1000 }, (_, n) => nthKey(n));
     await Promise.all(
