@@ -103,11 +103,8 @@ export class RedisDue implements DueStorage {
     let nextInMs = Infinity;
     for (let i = 0; i < sets.length; i++) {
       const { shard, queue } = sets[(start + i) % sets.length]!;
+      // With nothing left to take, a set still says when its next is due.
       const left = limit - claims.length;
-      if (left === 0) {
-        nextInMs = 0;
-        break;
-      }
       const answer = await this.#claimSet(shard, queue, left, forMs);
       if (answer.nextInMs >= 0) nextInMs = Math.min(nextInMs, answer.nextInMs);
       claims.push(...answer.claims);

@@ -12,7 +12,7 @@ import {
   checkForMs,
   checkLease,
 } from "../storage/checks.ts";
-import { BackendError } from "../storage/errors.ts";
+import { NotFoundError, VersionConflictError } from "../storage/errors.ts";
 import { splitKey } from "../storage/keys.ts";
 import type {
   GrantedLease,
@@ -122,15 +122,9 @@ export class RedisLeases implements LeaseStorage {
     const write = this.#writes.check(key, data, options.meta);
     checkLease(lease);
     const fence = await this.#writes.create(write, checkCreate(options), lease);
-    if (fence === 0) {
-      throw new BackendError(
-        `create ${
-          JSON.stringify(key)
-        } was executed, but its lease has ended before the answer came`,
-        { outcome: "applied", version: 1 },
-      );
-    }
-    return { fence };
+    // A repetition whose lease has ended since no longer finds its fence: one
+    // that no lease has is refused as that would be.
+    return { fence: Math.max(fence, 1) };
   }
 
   async expire(
@@ -142,10 +136,18 @@ export class RedisLeases implements LeaseStorage {
   ): Promise<number> {
     const write = this.#writes.check(key, data, meta);
     checkFence(fence);
-    return await this.#writes.putIfVersion(write, checkExpected(expected), {
-      fence,
-      rule: "lapsed",
-    });
+    const rule = { fence, rule: "lapsed" } as const;
+    try {
+      return await this.#writes.putIfVersion(
+        write,
+        checkExpected(expected),
+        rule,
+      );
+    } catch (error) {
+      const isAbsent = error instanceof VersionConflictError &&
+        error.actual === 0;
+      throw isAbsent ? new NotFoundError(key) : error;
+    }
   }
 
   #record(key: string): string {

@@ -10,7 +10,8 @@
 export interface OfferOptions {
   /**
    * When the hint is of no more use, such as the end of the record, in epoch
-   * milliseconds. Default: never.
+   * milliseconds. From then on the storage may drop it, and keeps nothing of a
+   * queue whose hints are all past that. Default: never.
    */
   readonly expiresAt?: number | undefined;
 }
@@ -25,7 +26,7 @@ export interface DueClaim {
 
 /** The answer to a claim. */
 export interface DueClaims {
-  /** The claimed hints, the earliest first. */
+  /** The claimed hints; of one queue and owner, the earliest first. */
   readonly claims: readonly DueClaim[];
   /**
    * The time until the next hint of these queues is due, in milliseconds, 0

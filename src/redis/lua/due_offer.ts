@@ -16,6 +16,10 @@ export const LUA_DUE_OFFER: LuaScript<
   args: ["member", "at_ms", "number:until_ms", "channel"],
   body: [`
 local call = redis.call
+if until_ms and until_ms <= call('TIME')[1] * 1000 then
+  call('ZREM', due, member)
+  return 1
+end
 local ends = call('PEXPIRETIME', due)
 call('ZADD', due, at_ms, member)
 if not until_ms then

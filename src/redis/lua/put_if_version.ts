@@ -66,7 +66,7 @@ if not is_expected then return refuse({${REPLY.conflict}, version or '0'}) end
 if lease_rule ~= '' then
   local held_fence, until_ms, holder = string.match(lease or '', '^(%d+)|(%d+)|(.*)$')
   local holds = held_fence and tonumber(until_ms) > now_ms
-  if held_fence ~= fence or holds ~= (lease_rule ~= 'lapsed') then
+  if held_fence ~= fence or holder == '' or holds ~= (lease_rule ~= 'lapsed') then
     if held_fence == fence and holds then
       return refuse({${REPLY.held}, string.format('%.0f', until_ms - now_ms), holder}, 'l')
     end
