@@ -137,10 +137,14 @@ export type {
 } from "./src/redis/executor/retry.ts";
 export type {
   RedisClientLike,
-  RedisClientSettings,
-  RedisConnectOptions,
   ScriptInput,
   ScriptRunner,
+} from "./src/redis/client_like.ts";
+export type {
+  RedisClientSettings,
+  RedisClusterSettings,
+  RedisConnectOptions,
+  RedisSentinelSettings,
 } from "./src/redis/connect.ts";
 export type { KeySchemaName } from "./src/redis/key_schema.ts";
 export type { RedisBackendOptions } from "./src/redis/options.ts";

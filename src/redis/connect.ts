@@ -1,79 +1,26 @@
 /**
- * The smallest Redis client `RedisBackend` needs, described by its shape, and
- * how one is opened. Any connected node-redis client, pool, cluster or
- * sentinel fits.
+ * Opens links: to one server, to a Cluster, or to the master that Sentinels
+ * name.
  *
  * @module
  */
 
-import { createClient, type RedisClientOptions } from "redis";
+import { createClient, createCluster, createSentinel } from "redis";
 import { BackendError } from "../storage/errors.ts";
 import { deadline } from "../util/deadline.ts";
-
-/** What a script is run with. */
-export interface ScriptInput {
-  /** The keys it touches. */
-  keys: string[];
-  /** Its further arguments. */
-  arguments: string[];
-}
-
-/** Runs Lua scripts. */
-export interface ScriptRunner {
-  /** Runs a script by its SHA-1. */
-  evalSha(sha1: string, input: ScriptInput): Promise<unknown>;
-  /** Runs a script by its source. */
-  eval(source: string, input: ScriptInput): Promise<unknown>;
-}
-
-/** Commands sent together, in one round trip. */
-export interface PipelineLike {
-  /** Queues a script by its SHA-1. */
-  evalSha(sha1: string, input: ScriptInput): PipelineLike;
-  /** Queues a script by its source. */
-  eval(source: string, input: ScriptInput): PipelineLike;
-  /** Queues `WAIT`: how many replicas have the writes so far. */
-  wait(replicas: number, timeoutMs: number): PipelineLike;
-  /** Sends what is queued, not as a transaction. */
-  execAsPipeline(): Promise<unknown[]>;
-}
-
-/**
- * A connected node-redis client, client pool, cluster or sentinel, as
- * `RedisBackend` sees it: only `evalSha` and `eval` are needed by every
- * operation. `multi` serves `durability`; `watch` needs a way to subscribe:
- * `duplicate` (client), `execute` (pool) or `sSubscribe` (cluster, sentinel).
- */
-export interface RedisClientLike extends ScriptRunner {
-  /** Whether a command would be sent at once. */
-  readonly isReady?: boolean;
-  /** A view of the client whose unsent commands a signal takes back. */
-  withAbortSignal?(signal: AbortSignal): unknown;
-  /** Begins a pipeline. */
-  multi?(): unknown;
-  /** Makes an unconnected client with the same options. */
-  duplicate?(): unknown;
-  /** Lends a client of a pool. */
-  execute?(task: (client: unknown) => unknown): Promise<unknown>;
-  /** Subscribes to a sharded channel. */
-  sSubscribe?(
-    channel: string,
-    listener: (message: string, channel: string) => void,
-  ): Promise<unknown>;
-  /** Ends a subscription. */
-  sUnsubscribe?(
-    channel: string,
-    listener: (message: string, channel: string) => void,
-  ): Promise<unknown>;
-}
-
-/** A client this library has opened, and closes. */
-export interface OwnedClient extends RedisClientLike {
-  readonly isReady: boolean;
-  readonly isOpen: boolean;
-  close(): Promise<unknown>;
-  destroy(): void;
-}
+import type { RedisLink, WarningListener } from "./link_types.ts";
+import { ClientLink } from "./client_link.ts";
+import {
+  type ClusterClient,
+  COMMAND_OPTIONS,
+  describe,
+  type NodeClient,
+  type SentinelClient,
+} from "./client_like.ts";
+import { ClusterLink } from "./cluster_link.ts";
+import { OwnedSentinelLink } from "./sentinel_link.ts";
+import { checkServer } from "./server_check.ts";
+import { SOCKET_TIMEOUT_MS } from "./watchdog.ts";
 
 /**
  * Options of node-redis' `createClient`. All of its options are handed on;
@@ -104,54 +51,237 @@ export interface RedisClientSettings {
   readonly commandsQueueMaxLength?: number;
 }
 
-/** Where to connect to: a `redis[s]://` URL or client options. */
-export type RedisConnectOptions = string | RedisClientSettings;
+/** Options of node-redis' `createCluster`; these must or may be set. */
+export interface RedisClusterSettings {
+  /** Nodes to ask for the others; one that answers is enough. */
+  readonly rootNodes: readonly RedisClientSettings[];
+  /** What all nodes have in common, such as credentials and TLS. */
+  readonly defaults?: RedisClientSettings;
+}
+
+/** Options of node-redis' `createSentinel`; these must or may be set. */
+export interface RedisSentinelSettings {
+  /** The name of the master the Sentinels watch. */
+  readonly name: string;
+  /** Sentinels to ask; one that answers is enough. */
+  readonly sentinelRootNodes: readonly {
+    /** The host. */
+    readonly host: string;
+    /** The port. */
+    readonly port: number;
+  }[];
+  /** Options of the connections to master and replicas. */
+  readonly nodeClientOptions?: RedisClientSettings;
+  /** Options of the connections to the Sentinels. */
+  readonly sentinelClientOptions?: RedisClientSettings;
+}
 
 /**
- * Opens a client. The first connection is made at once or not at all; a later
- * loss is mended by the client itself.
- *
- * @throws {TypeError} If the URL is not one.
- * @throws {BackendError} If the server cannot be reached or refuses us.
+ * Where to connect to: a `redis[s]://` URL, as text or as a `URL`, options of
+ * one client, of a Cluster, or of a Sentinel. All options of node-redis are
+ * handed on, but for those that its connections need to be fast and safe here.
  */
-export async function connectClient(
+export type RedisConnectOptions =
+  | string
+  | URL
+  | RedisClientSettings
+  | RedisClusterSettings
+  | RedisSentinelSettings;
+
+/** How long the first connection may take, in milliseconds. */
+const CONNECT_MS = 5000;
+
+/**
+ * Opens a link. The first connection is made at once or not at all; a later
+ * loss is repaired by the link itself.
+ *
+ * @throws {TypeError} If the target is none of those described.
+ * @throws {BackendError} If the server cannot be reached, refuses us, or is
+ * older than needed.
+ */
+export async function connectLink(
   target: RedisConnectOptions,
-): Promise<OwnedClient> {
-  const options = (
-    typeof target === "string" ? { url: target } : target
-  ) as RedisClientOptions;
-  const address = addressOf(options);
-  let connected = false;
-  const mend = options.socket?.reconnectStrategy ?? defaultReconnect;
-  const client = createClient({
-    ...options,
-    socket: {
-      ...options.socket,
-      reconnectStrategy: (retries: number, cause: Error) => {
-        if (!connected) return cause;
-        return typeof mend === "function" ? mend(retries, cause) : mend;
-      },
-    } as RedisClientOptions["socket"],
-  });
-  // Every failure reaches its caller through a rejected command; without a
-  // listener the event would end the process.
-  client.on("error", () => {});
+  { onWarning }: { readonly onWarning: WarningListener },
+): Promise<RedisLink> {
+  const link = await open(target);
   try {
-    // A server that accepts and stays silent would be waited for for ever.
-    const { connectTimeout = 5000 } = options.socket ?? {};
-    // 0 means to node-redis: no bound.
-    await (connectTimeout > 0
-      ? deadline(client.connect(), connectTimeout)
-      : client.connect());
-  } catch (cause) {
-    if (client.isOpen) client.destroy();
-    throw new BackendError(
-      `cannot connect to Redis at ${address}: ${reasonOf(cause)}`,
-      { cause },
+    await checkServer(link, onWarning);
+    return link;
+  } catch (error) {
+    await link.close();
+    throw error;
+  }
+}
+
+async function open(target: RedisConnectOptions): Promise<RedisLink> {
+  if (typeof target === "string" || target instanceof URL) {
+    return await openClient({ url: String(target) });
+  }
+  if (!isPlainObject(target)) {
+    throw new TypeError(
+      `cannot connect to ${
+        describe(target)
+      }: expected a redis[s]:// URL, options of a client, { rootNodes } of a Cluster, or { sentinelRootNodes, name } of a Sentinel`,
     );
   }
-  connected = true;
-  return client;
+  if ("rootNodes" in target) {
+    requireNodes("rootNodes", target.rootNodes);
+    return await openCluster(target);
+  }
+  if ("sentinelRootNodes" in target) {
+    requireNodes("sentinelRootNodes", target.sentinelRootNodes);
+    if (typeof target.name !== "string" || target.name === "") {
+      throw new TypeError(
+        "name is missing: expected the name of the master that the Sentinels watch",
+      );
+    }
+    return await openSentinel(target);
+  }
+  const unknown = Object.keys(target).filter((name) => /nodes?$/i.test(name));
+  if (unknown.length > 0) {
+    throw new TypeError(
+      `unknown option ${
+        unknown[0]
+      }: expected rootNodes for a Cluster, or sentinelRootNodes and name for a Sentinel`,
+    );
+  }
+  return await openClient(target as RedisClientSettings);
+}
+
+async function openClient(settings: RedisClientSettings): Promise<RedisLink> {
+  const address = addressOf(settings);
+  const first = new FirstConnection();
+  const options = safeOptions(settings, first);
+  const client = createClient(options as never) as unknown as NodeClient;
+  await first.connect(client, address, timeoutOf(settings));
+  return new ClientLink(client, true);
+}
+
+async function openCluster(
+  settings: RedisClusterSettings,
+): Promise<RedisLink> {
+  const nodes = settings.rootNodes.map(addressOf).join(", ");
+  const first = new FirstConnection();
+  const cluster = createCluster({
+    ...settings,
+    commandOptions: COMMAND_OPTIONS,
+    defaults: safeOptions(settings.defaults ?? {}, undefined),
+  } as never) as unknown as ClusterClient & { connect(): Promise<unknown> };
+  await first.connect(cluster, nodes, timeoutOf(settings.defaults ?? {}));
+  return new ClusterLink(cluster, true);
+}
+
+async function openSentinel(
+  settings: RedisSentinelSettings,
+): Promise<RedisLink> {
+  const nodes = settings.sentinelRootNodes
+    .map(({ host, port }) => `${host}:${port}`).join(", ");
+  const first = new FirstConnection();
+  const replicas = (settings as { replicaPoolSize?: number }).replicaPoolSize;
+  const sentinel = createSentinel({
+    ...settings,
+    // It would send a command again whose answer was lost, without telling.
+    maxCommandRediscovers: 0,
+    commandOptions: COMMAND_OPTIONS,
+    nodeClientOptions: safeOptions(settings.nodeClientOptions ?? {}, undefined),
+  } as never) as unknown as SentinelClient & { connect(): Promise<unknown> };
+  await first.connect(
+    sentinel,
+    `${settings.name} of the Sentinels ${nodes}`,
+    timeoutOf(settings.nodeClientOptions ?? {}),
+  );
+  return new OwnedSentinelLink(sentinel, (replicas ?? 0) > 0);
+}
+
+/** What every connection is given, whatever the caller's options say. */
+function safeOptions(
+  settings: RedisClientSettings,
+  first: FirstConnection | undefined,
+): object {
+  const socket = (settings.socket ?? {}) as {
+    reconnectStrategy?: unknown;
+    socketTimeout?: number;
+  };
+  const strategy = socket.reconnectStrategy ?? defaultReconnect;
+  return {
+    ...settings,
+    commandOptions: COMMAND_OPTIONS,
+    // A command waits here, where its time is bounded, not in the client.
+    disableOfflineQueue: true,
+    pingInterval: settings.pingInterval ?? 1000,
+    socket: {
+      ...socket,
+      socketTimeout: socket.socketTimeout ?? SOCKET_TIMEOUT_MS,
+      ...(first === undefined ? {} : {
+        reconnectStrategy: (retries: number, cause: Error) => {
+          if (!first.isMade) return cause;
+          return typeof strategy === "function"
+            ? strategy(retries, cause)
+            : strategy;
+        },
+      }),
+    },
+  };
+}
+
+/** The first connection of a client: made at once, or not at all. */
+class FirstConnection {
+  isMade = false;
+
+  async connect(
+    client: {
+      readonly isOpen: boolean;
+      on(event: string, listener: () => void): unknown;
+      connect(): Promise<unknown>;
+      destroy(): unknown;
+    },
+    address: string,
+    timeoutMs: number,
+  ): Promise<void> {
+    // Every failure reaches its caller through a rejected command; without a
+    // listener the event would end the process.
+    client.on("error", () => {});
+    try {
+      // A server that accepts and stays silent would be waited for endlessly.
+      await (timeoutMs > 0
+        ? deadline(client.connect(), timeoutMs)
+        : client.connect());
+    } catch (cause) {
+      try {
+        Promise.resolve(client.destroy()).catch(() => {});
+      } catch {
+        // It has closed itself.
+      }
+      throw new BackendError(
+        `cannot connect to Redis at ${address}: ${reasonOf(cause)}`,
+        { cause },
+      );
+    }
+    this.isMade = true;
+  }
+}
+
+/** How long connecting may take, in milliseconds; 0: as long as it takes. */
+function timeoutOf(settings: RedisClientSettings): number {
+  const { connectTimeout } = (settings.socket ?? {}) as {
+    connectTimeout?: number;
+  };
+  return connectTimeout ?? CONNECT_MS;
+}
+
+function isPlainObject(value: unknown): value is object {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
+}
+
+function requireNodes(name: string, nodes: unknown): void {
+  if (Array.isArray(nodes) && nodes.length > 0) return;
+  throw new TypeError(
+    `${name} is ${
+      Array.isArray(nodes) ? "empty" : describe(nodes)
+    }: expected an array of nodes`,
+  );
 }
 
 /** Waits longer from try to try, two seconds at most, and never gives up. */
@@ -160,7 +290,7 @@ function defaultReconnect(retries: number): number {
 }
 
 /** Host and port, or a socket's path: what a message may name. */
-function addressOf({ url, socket }: RedisClientOptions): string {
+function addressOf({ url, socket }: RedisClientSettings): string {
   if (url !== undefined) {
     let parsed: URL;
     try {

@@ -5,7 +5,7 @@ import { CloseSignal } from "../util/close_signal.ts";
 import { EventHub } from "./events.ts";
 import { DurableWriter } from "./executor/durability.ts";
 import { ScriptExecutor } from "./executor/executor.ts";
-import type { RedisLink } from "./link.ts";
+import type { RedisLink } from "./link_types.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { closedError } from "./replies.ts";
 

@@ -1,50 +1,82 @@
-/** What the executor talks to: one way to send, whatever client is behind. */
+/** Wraps a client that the caller has connected. */
 
-import type { Subscriber } from "./subscriber.ts";
+import { ClientLink, PoolLink } from "./client_link.ts";
+import { recognizeClient, type SentinelClient } from "./client_like.ts";
+import { ClusterLink } from "./cluster_link.ts";
+import type { RedisLink, WarningListener } from "./link_types.ts";
+import { BorrowedSentinelLink } from "./sentinel_link.ts";
 
-/** The kinds of node-redis clients. */
-export type LinkKind = "client" | "pool" | "cluster" | "sentinel";
+export type { LinkKind, RedisLink, WarningListener } from "./link_types.ts";
 
-/** A connection to Redis: a client of ours, or a borrowed one. */
-export interface RedisLink {
-  /** What kind of client is behind. */
-  readonly kind: LinkKind;
-  /**
-   * Sends one command, on a Cluster to the node of `key`. Rejects as the
-   * client does. The answer is made of strings, numbers, null and arrays,
-   * whatever type mapping a borrowed client has.
-   *
-   * @param readonly Whether a replica may answer, where the client uses them.
-   */
-  send(key: string, readonly: boolean, args: string[]): Promise<unknown>;
-  /** Whether a command would be written to a connection now. */
-  readonly isReady: boolean;
-  /**
-   * Calls back after every (re)connection or change of topology.
-   *
-   * @returns How to stop.
-   */
-  onReady(listener: () => void): () => void;
-  /**
-   * Opens what events are received on: a connection of its own for a client
-   * or a pool; a cluster or sentinel keeps such connections itself.
-   */
-  openSubscriber(): Promise<Subscriber>;
-  /**
-   * Opens a client to one node for `WAIT`: to that of `key` on a Cluster, to
-   * the master behind a Sentinel.
-   */
-  openNode(key: string): Promise<NodeConnection>;
-  /** Releases what was opened here and every listener on a borrowed client. */
-  close(): Promise<void>;
+/**
+ * Wraps a connected client, pool, cluster or sentinel of node-redis. It stays
+ * the caller's: closing the link leaves it open and without a listener of ours.
+ *
+ * @throws {TypeError} If it is anything else, or not connected.
+ */
+export function borrowLink(
+  client: unknown,
+  onWarning: WarningListener,
+): RedisLink {
+  const known = recognizeClient(client);
+  if (keyPrefixOf(client) !== undefined) {
+    onWarning(
+      "the borrowed client has a keyPrefix, which is not put before the keys of this library: give the backend a prefix instead",
+    );
+  }
+  switch (known.kind) {
+    case "client":
+      return new ClientLink(known.client, false);
+    case "pool":
+      return new PoolLink(known.client);
+    // It repeats only what a node has redirected, and so not executed.
+    case "cluster":
+      return new ClusterLink(known.client, false);
+    case "sentinel":
+      warnOfResends(known.client, onWarning);
+      return new BorrowedSentinelLink(known.client);
+  }
 }
 
-/** A connection of its own to one node. */
-export interface NodeConnection {
-  /** Sends commands in this order, written together. */
-  send(args: string[]): Promise<unknown>;
-  /** Whether a command would be written now. */
-  readonly isReady: boolean;
-  /** Closes it at once. */
-  close(): void;
+/** After a lost answer a sentinel sends again, although the first may count. */
+function warnOfResends(
+  sentinel: SentinelClient,
+  onWarning: WarningListener,
+): void {
+  const options = optionsOf(sentinel);
+  if (options === undefined) return;
+  const resends = options.maxCommandRediscovers ?? 16;
+  if (resends === 0) return;
+  onWarning(
+    `the borrowed sentinel client sends a command up to ${resends} more times when its answer is lost, without telling: some outcomes are then reported as unknown or wrong; create it with maxCommandRediscovers: 0`,
+  );
+}
+
+/**
+ * The options a sentinel was made with. It keeps them to itself, and hands
+ * them only to the constructor of its duplicate: one that takes note.
+ */
+function optionsOf(
+  sentinel: SentinelClient,
+): { maxCommandRediscovers?: number } | undefined {
+  let noted: { maxCommandRediscovers?: number } | undefined;
+  class Note {
+    constructor(options: { maxCommandRediscovers?: number }) {
+      noted = options;
+    }
+  }
+  const view = Object.create(Object.create(sentinel, {
+    constructor: { value: Note },
+  }));
+  try {
+    sentinel.duplicate.call(view);
+  } catch {
+    // Another version of node-redis: nothing is known.
+  }
+  return noted;
+}
+
+function keyPrefixOf(client: unknown): unknown {
+  const { _keyPrefix } = client as { _keyPrefix?: unknown };
+  return _keyPrefix;
 }

@@ -25,7 +25,7 @@ import { readRecord, type RecordFields } from "./replies.ts";
 const NAME_CHUNK = 2000;
 
 /** The most records one call reads: it must not block for long. */
-const READ_CHUNK = 500;
+const READ_CHUNK = 1000;
 
 /** Names of tasks, in order, and the place behind the last of them. */
 interface NamedTasks {

@@ -34,11 +34,8 @@ import type { MessageQueue } from "../storage/message_queue.ts";
 import type { StepStorage } from "../storage/steps.ts";
 import { type WatchedRecord, WatchHub } from "../storage/watch.ts";
 import { CloseSignal } from "../util/close_signal.ts";
-import {
-  connectLink,
-  type RedisClientLike,
-  type RedisConnectOptions,
-} from "./connect.ts";
+import type { RedisClientLike } from "./client_like.ts";
+import { connectLink, type RedisConnectOptions } from "./connect.ts";
 import { Connection } from "./connection.ts";
 import { borrowLink } from "./link.ts";
 import { RedisLists } from "./lists.ts";
@@ -175,14 +172,9 @@ export class RedisBackend implements StorageBackend {
     const resolved = resolveOptions(options);
     const link = await connectLink(target, resolved);
     const connection = new Connection(link, resolved);
-    const backend = new RedisBackend(asClient(connection), options);
-    try {
-      await connection.executor.askTime(resolved.schema.dueShards());
-    } catch (error) {
-      await backend.close();
-      throw error;
-    }
-    return backend;
+    // Where it is refused, writes are too, and say so themselves.
+    await connection.executor.askTime(resolved.schema.prefix).catch(() => {});
+    return new RedisBackend(asClient(connection), options);
   }
 
   /** What every key of this backend begins with. */

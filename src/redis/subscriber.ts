@@ -14,8 +14,9 @@ export interface Subscriber {
   sUnsubscribe(channel: string, listener: MessageListener): Promise<void>;
   /**
    * Calls back whenever events may have been missed: a connection was lost or
-   * made again, or the topology has changed. The subscriptions themselves are
-   * restored by the client.
+   * made again, or the topology has changed. The subscriptions themselves have
+   * been restored by then, or are as soon as their node is reached, which is
+   * reported once more.
    *
    * @returns How to stop.
    */

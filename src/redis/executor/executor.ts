@@ -4,7 +4,7 @@
  */
 
 import { BackendError } from "../../storage/errors.ts";
-import type { RedisLink } from "../link.ts";
+import type { RedisLink } from "../link_types.ts";
 import { LUA_CLOCK } from "../lua/clock.ts";
 import { REPLY } from "../lua/reply.ts";
 import type { DurableWriter } from "./durability.ts";
@@ -144,7 +144,7 @@ export class ScriptExecutor {
       route,
       script: LUA_CLOCK,
       kind: "read",
-      write: (words) => void words.push("1", route),
+      write: (words) => void words.push("0"),
       decode: (answer) => {
         const [seconds, microseconds] = answer as [string, string];
         this.clock.set(Number(seconds) * 1000 + Number(microseconds) / 1000);

@@ -4,6 +4,11 @@
  */
 
 import { BackendError, InvalidDataError } from "../../storage/errors.ts";
+import {
+  isClosedClient,
+  isErrorReply,
+  isSurelyUnsent,
+} from "../send_errors.ts";
 
 /** What became of a command that was rejected. */
 export type Rejection =
@@ -23,23 +28,14 @@ export type Rejection =
 const REFUSED_FOR_NOW =
   /^(LOADING|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|BUSY|READONLY|NOREPLICAS) /;
 
-/** Classes of node-redis for commands that never went out. */
-const UNSENT = new Set(["ClientOfflineError", "AbortError"]);
-
 /** Decides what a rejection means. */
 export function classify(error: unknown): Rejection {
-  if (!(error instanceof Error)) return "lost";
-  const { message } = error;
-  // Errors of the operating system carry a code; replies do not.
-  if (!("code" in error) && /^[A-Z][A-Z0-9]+ /.test(message)) {
-    if (message.startsWith("NOSCRIPT")) return "unknown_script";
-    return REFUSED_FOR_NOW.test(message) ? "refused_for_now" : "refused";
+  if (isErrorReply(error)) {
+    if (error.message.startsWith("NOSCRIPT")) return "unknown_script";
+    return REFUSED_FOR_NOW.test(error.message) ? "refused_for_now" : "refused";
   }
-  // node-redis' errors differ by class, not by `name`.
-  const name = error.constructor.name;
-  if (name === "ClientClosedError") return "closed";
-  if (UNSENT.has(name) || message === "The queue is full") return "unsent";
-  return "lost";
+  if (isClosedClient(error)) return "closed";
+  return isSurelyUnsent(error) ? "unsent" : "lost";
 }
 
 /** The error for a command that the server refused. */

@@ -1,13 +1,13 @@
 import { defineScript, type LuaScript } from "../executor/script.ts";
 
 /**
- * Tells the time of the server that keeps a record.
+ * Tells the time of a server.
  *
  * Answers `{seconds, microseconds}` as text.
  */
-export const LUA_CLOCK: LuaScript<"record", never> = defineScript({
+export const LUA_CLOCK: LuaScript<never, never> = defineScript({
   name: "clock",
-  keys: ["record"],
+  keys: [],
   args: [],
   body: ["return redis.call('TIME')"],
 });

@@ -29,7 +29,8 @@ export const LUA_PUT: LuaScript<
   body: [
     STATE,
     fastUpdate(
-      `string.byte(ops, -9) ~= 43 and not string.find(ops, op .. ' ', head, true) --[[own id]]`,
+      `not string.find(ops, op .. ' ', head, true) --[[own id]]
+    and (string.byte(ops, -9) ~= 43 or not string.find(call('HGET', record, 'log') or '', op .. ' ', 1, true)) --[[own id]]`,
       "false",
     ),
     fastInsert("true", "", "'1'"),

@@ -42,7 +42,8 @@ export const LUA_PUT_IF_VERSION: LuaScript<
     // another newest entry.
     fastUpdate(
       `string.sub(ops, head + 1, head + #expected) == expected
-    and (string.byte(expected, -1) == 32 or (string.byte(ops, -9) ~= 43 and not string.find(ops, op .. ' ', head, true))) --[[own id]]
+    and (string.byte(expected, -1) == 32 or (not string.find(ops, op .. ' ', head, true)
+      and (string.byte(ops, -9) ~= 43 or not string.find(call('HGET', record, 'log') or '', op .. ' ', 1, true)))) --[[own id]]
     and (lease_rule == '' or (lease and lease_rule ~= 'lapsed'
       and string.sub(lease, 1, #fence + 1) == fence .. '|'
       and tonumber(string.match(lease, '|(%d+)|')) > now_ms))`,

@@ -54,7 +54,7 @@ if fence ~= '' then
 else
   ops = call('HGET', record, 'ops')
 end
-if not ops or string.find(ops, old, 2, true) ~= 2 or #ops > #old + 160 then return 0 end
+if not ops or string.find(ops, old, 2, true) ~= 2 or #ops > #old + 640 then return 0 end
 if string.byte(new) == 49 and string.byte(ops) ~= 49 then return 0 end
 local entry = string.match(old, '[^|]*$')
 local trace = string.sub(ops, #old + 2, -9)

@@ -13,6 +13,7 @@ import {
   LeaseConflictError,
   StorageError,
   VersionConflictError,
+  type VersionedRecord,
   type WriteOptions,
 } from "../../../mod.ts";
 import type { FullBackend } from "../suite/env.ts";
@@ -45,8 +46,13 @@ const RECOGNIZED_MS = 59_000;
 /** One backend's way through a sequence. */
 export class Session {
   readonly #backend: SessionBackend;
-  readonly #writes: { id: string; at: number; operation: WriteOperation }[] =
-    [];
+  readonly #writes: {
+    id: string;
+    at: number;
+    operation: WriteOperation;
+    /** What had been read of its record before. */
+    read: VersionedRecord | undefined;
+  }[] = [];
   /** What was last read of each key. */
   readonly #read = new Map<string, { version: number; etag: string }>();
   /** The fences granted on each key, the last one first. */
@@ -119,8 +125,9 @@ export class Session {
         return Promise.resolve();
       default: {
         const id = `write-${String(this.#writes.length).padStart(4, "0")}`;
-        this.#writes.unshift({ id, at: now, operation });
-        return this.#write(operation, id, now, true);
+        const read = this.#read.get(operation.key);
+        this.#writes.unshift({ id, at: now, operation, read });
+        return this.#write(operation, id, now, read, true);
       }
     }
   }
@@ -129,6 +136,7 @@ export class Session {
     operation: WriteOperation,
     operationId: string,
     now: number,
+    read: VersionedRecord | undefined,
     isFirst: boolean,
   ): Promise<unknown> {
     const backend = this.#backend;
@@ -137,7 +145,7 @@ export class Session {
       const { expected } = operation;
       const options: DeleteOptions = expected === undefined
         ? { operationId }
-        : { operationId, expected: this.#expected(key, expected) };
+        : { operationId, expected: expectedOf(read, expected) };
       return backend.delete(key, options);
     }
     const { data, times } = operation;
@@ -152,7 +160,7 @@ export class Session {
       // Tried again, the lease may have ended meanwhile.
       return isFirst ? this.#grant(key, created) : created.then(() => "again");
     }
-    const expected = this.#expected(key, operation.expected);
+    const expected = expectedOf(read, operation.expected);
     if (kind === "expire") {
       const fence = this.#fence(key, operation.lease);
       return backend.leases.expire(key, fence, data, expected, meta);
@@ -170,7 +178,7 @@ export class Session {
     if (write === undefined || now - write.at > RECOGNIZED_MS) {
       return Promise.resolve("nothing to repeat");
     }
-    return this.#write(write.operation, write.id, now, false);
+    return this.#write(write.operation, write.id, now, write.read, false);
   }
 
   async #get(key: string): Promise<unknown> {
@@ -205,12 +213,6 @@ export class Session {
 
   #fence(key: string, lease: LeaseAgo): number {
     return this.#fences.get(key)?.[lease] ?? 1;
-  }
-
-  #expected(key: string, expected: Expected): ExpectedRecord {
-    if (typeof expected === "number") return expected;
-    const read = this.#read.get(key) ?? { version: 1, etag: "never-read" };
-    return expected === "read" ? read : read.version;
   }
 
   /** Fences become their places in the order of all grants; times, their sign. */
@@ -255,4 +257,14 @@ function metaOf(times: Times, now: number): WriteOptions {
     ...(createdAt === undefined ? {} : { createdAt }),
     ...(active === undefined ? {} : { active }),
   };
+}
+
+/** What a conditional write expects, by what was read before its first try. */
+function expectedOf(
+  read: VersionedRecord | undefined,
+  expected: Expected,
+): ExpectedRecord {
+  if (typeof expected === "number") return expected;
+  const { version, etag } = read ?? { version: 1, etag: "never-read" };
+  return expected === "read" ? { version, etag } : version;
 }

@@ -28,7 +28,7 @@ if version and ops and mode == '' and (not deadline_ms or now_ms <= deadline_ms)
     and string.sub(ops, head + 1, head + #newest) == newest
     and ${condition} then
     local trace = string.sub(ops, head + 1, -9)
-    local written_in, fits = string.sub(ops, -8), #trace < 144
+    local written_in, fits = string.sub(ops, -8), #trace < 640
     if written_in ~= gen then
       fits = string.byte(trace, -1) ~= 43
       trace = written_in + 1 == tonumber(gen) and '~' .. string.match(trace, '^[^~]*') or '~'

@@ -1,8 +1,8 @@
 /** The most bytes of trace beside the newest entry that `ops` itself holds. */
-const OPS_BYTES = 128;
+const OPS_BYTES = 600;
 
 /** The most bytes of a `log`, and of the trace of a deleted record. */
-const LOG_BYTES = 16_000;
+const LOG_BYTES = 8_000;
 
 /**
  * What the stored record says of the writes before this one.

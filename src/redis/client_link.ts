@@ -1,0 +1,74 @@
+/** Links over a client of one server, and over a pool of such clients. */
+
+import { BaseLink, closeClient } from "./base_link.ts";
+import {
+  COMMAND_OPTIONS,
+  type NodeClient,
+  type PoolClient,
+} from "./client_like.ts";
+import { reconnect, Watchdog } from "./watchdog.ts";
+
+/** A link over one client. */
+export class ClientLink extends BaseLink {
+  readonly kind = "client";
+  readonly #client: NodeClient;
+  readonly #commands: NodeClient;
+  readonly #watchdog: Watchdog | undefined;
+
+  /** @param owned Whether the client is ours, to watch over and to close. */
+  constructor(client: NodeClient, owned: boolean) {
+    super();
+    this.#client = client;
+    this.#commands = client.withCommandOptions(COMMAND_OPTIONS);
+    this.#watchdog = owned
+      ? new Watchdog(() => [client], reconnect)
+      : undefined;
+    this.attach(client, "ready");
+  }
+
+  get isReady(): boolean {
+    return this.#client.isReady;
+  }
+
+  send(_key: string, _readonly: boolean, args: string[]): Promise<unknown> {
+    return this.#commands.sendCommand(args);
+  }
+
+  nodeOf(_key: string): Promise<NodeClient> {
+    return Promise.resolve(this.#client);
+  }
+
+  protected override async closeOwned(): Promise<void> {
+    if (this.#watchdog === undefined) return;
+    this.#watchdog.stop();
+    await closeClient(this.#client, this.#client.isReady);
+  }
+}
+
+/** A link over a borrowed pool. */
+export class PoolLink extends BaseLink {
+  readonly kind = "pool";
+  readonly #pool: PoolClient;
+  readonly #commands: PoolClient;
+  /** One of its clients, for the options. */
+  #member?: NodeClient;
+
+  constructor(pool: PoolClient) {
+    super();
+    this.#pool = pool;
+    this.#commands = pool.withCommandOptions(COMMAND_OPTIONS);
+  }
+
+  get isReady(): boolean {
+    return this.#pool.isOpen && !this.#pool.isClosing;
+  }
+
+  send(_key: string, _readonly: boolean, args: string[]): Promise<unknown> {
+    return this.#commands.sendCommand(args);
+  }
+
+  async nodeOf(_key: string): Promise<NodeClient> {
+    if (this.#member?.isOpen && this.isReady) return this.#member;
+    return this.#member = await this.#pool.execute((client) => client);
+  }
+}

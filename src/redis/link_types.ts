@@ -1,0 +1,50 @@
+/** What the executor talks to: one way to send, whatever client is behind. */
+
+import type { NodeClient } from "./client_like.ts";
+import type { Subscriber } from "./subscriber.ts";
+
+/** The kinds of node-redis clients. */
+export type LinkKind = "client" | "pool" | "cluster" | "sentinel";
+
+/** Called with a sentence that an operator should read. */
+export type WarningListener = (message: string) => void;
+
+/** A connection to Redis: a client of ours, or a borrowed one. */
+export interface RedisLink {
+  /** The kind of client behind it. */
+  readonly kind: LinkKind;
+  /**
+   * Sends one command, on a Cluster to the node of `key`. Rejects as the
+   * client does; `isSurelyUnsent` judges such an error. The answer is made of
+   * strings, numbers, null and arrays, whatever type mapping a borrowed client
+   * has.
+   *
+   * @param readonly Whether a replica may answer, with data that may be old,
+   * where the client is configured to read from replicas.
+   */
+  send(key: string, readonly: boolean, args: string[]): Promise<unknown>;
+  /**
+   * Whether a command would be written to a connection now. A pool does not
+   * tell: it is ready while it is open. A cluster and a borrowed sentinel tell
+   * only of the whole, not of a node.
+   */
+  readonly isReady: boolean;
+  /**
+   * Calls back after every (re)connection or change of topology. A pool tells
+   * of none.
+   *
+   * @returns How to stop.
+   */
+  onReady(listener: () => void): () => void;
+  /** Makes what events are received on, with connections of its own. */
+  openSubscriber(): Promise<Subscriber>;
+  /** The client of the node that `key` is written to, to be duplicated. */
+  nodeOf(key: string): Promise<NodeClient>;
+  /** The client of a node of a Cluster, by its address, if it is known. */
+  nodeAt(address: string): Promise<NodeClient | undefined>;
+  /**
+   * Releases what was opened here, subscribers included, and every listener on
+   * a borrowed client.
+   */
+  close(): Promise<void>;
+}

@@ -1,0 +1,147 @@
+/** Links over a client of the master that Sentinels name. */
+
+import { BaseLink, closeClient } from "./base_link.ts";
+import {
+  COMMAND_OPTIONS,
+  type NodeClient,
+  type SentinelClient,
+} from "./client_like.ts";
+import { NotSentError } from "./send_errors.ts";
+import { Watchdog } from "./watchdog.ts";
+
+/** What both have in common. */
+abstract class SentinelLink extends BaseLink {
+  readonly kind = "sentinel";
+  protected readonly sentinel: SentinelClient;
+
+  constructor(sentinel: SentinelClient) {
+    super();
+    this.sentinel = sentinel;
+    this.attach(sentinel, "ready");
+    this.attach(sentinel, "topology-change");
+  }
+
+  nodeOf(_key: string): Promise<NodeClient> {
+    return this.sentinel._execute(false, (client) => client);
+  }
+}
+
+/**
+ * A link over a borrowed sentinel. Every command is lent a client of the
+ * master, so that it keeps out of what the owner does on one of its own.
+ */
+export class BorrowedSentinelLink extends SentinelLink {
+  readonly #commands: SentinelClient;
+  #inFlight = 0;
+  /** Set while the client of the master is being lent to the first command. */
+  #lending?: Promise<void> | undefined;
+
+  constructor(sentinel: SentinelClient) {
+    super(sentinel);
+    this.#commands = sentinel.withCommandOptions(COMMAND_OPTIONS);
+  }
+
+  get isReady(): boolean {
+    return this.sentinel.isReady;
+  }
+
+  /**
+   * Commands share one loan, and while it lasts, so does the wait of those
+   * that asked for one of their own in the tick in which it began: under load
+   * they would not come to their turn. So these wait for the loan instead.
+   */
+  send(_key: string, readonly: boolean, args: string[]): Promise<unknown> {
+    if (this.#inFlight++ > 0) {
+      const sent = this.#lending
+        ? this.#lending.then(() => this.#commands.sendCommand(readonly, args))
+        : this.#commands.sendCommand(readonly, args);
+      return sent.finally(this.#ended);
+    }
+    const sent = this.#commands.sendCommand(readonly, args);
+    this.#lending = lent().then(() => {
+      this.#lending = undefined;
+    });
+    return sent.finally(this.#ended);
+  }
+
+  readonly #ended = () => {
+    this.#inFlight--;
+  };
+}
+
+/** Resolves when node-redis has noted the loan it made to a first command. */
+async function lent(): Promise<void> {
+  await undefined;
+  await undefined;
+  await undefined;
+}
+
+/**
+ * A link over a sentinel of ours. Commands go to the client of the master
+ * itself: nothing is in between that would send them a second time.
+ */
+export class OwnedSentinelLink extends SentinelLink {
+  readonly #readsFromReplicas: boolean;
+  readonly #watchdog: Watchdog;
+  #master?: NodeClient;
+  #commands?: NodeClient;
+  #finding?: Promise<NodeClient> | undefined;
+
+  /** @param readsFromReplicas Whether it was given clients of replicas. */
+  constructor(sentinel: SentinelClient, readsFromReplicas: boolean) {
+    super(sentinel);
+    this.#readsFromReplicas = readsFromReplicas;
+    this.#watchdog = new Watchdog(
+      () => this.#master ? [this.#master] : [],
+      // The sentinel opens another one for the next command.
+      (client) => client.destroy(),
+    );
+  }
+
+  get isReady(): boolean {
+    return this.#commands !== undefined && this.#commands.isReady;
+  }
+
+  send(_key: string, readonly: boolean, args: string[]): Promise<unknown> {
+    if (readonly && this.#readsFromReplicas) {
+      return this.sentinel.withCommandOptions(COMMAND_OPTIONS)
+        .sendCommand(true, args);
+    }
+    return this.#commands?.isReady
+      ? this.#commands.sendCommand(args)
+      : this.#find().then((commands) => commands.sendCommand(args));
+  }
+
+  override async nodeOf(_key: string): Promise<NodeClient> {
+    if (!this.#master?.isReady) await this.#find();
+    return this.#master!;
+  }
+
+  /** Asks for the client of the master, which may be another by now. */
+  #find(): Promise<NodeClient> {
+    return this.#finding ??= this.#adoptMaster().finally(() => {
+      this.#finding = undefined;
+    });
+  }
+
+  async #adoptMaster(): Promise<NodeClient> {
+    let master: NodeClient;
+    try {
+      master = await super.nodeOf("");
+    } catch (cause) {
+      throw new NotSentError(cause);
+    }
+    if (master !== this.#master) {
+      this.#master = master;
+      this.#commands = master.withCommandOptions(COMMAND_OPTIONS);
+      this.attach(master, "ready");
+      this.notifyReady();
+    }
+    return this.#commands!;
+  }
+
+  protected override async closeOwned(): Promise<void> {
+    this.#watchdog.stop();
+    await closeClient(this.sentinel, this.isReady);
+  }
+}
