@@ -13,7 +13,6 @@ import {
   LeaseConflictError,
   StorageError,
   VersionConflictError,
-  type VersionedRecord,
   type WriteOptions,
 } from "../../../mod.ts";
 import type { FullBackend } from "../suite/env.ts";
@@ -51,7 +50,7 @@ export class Session {
     at: number;
     operation: WriteOperation;
     /** What had been read of its record before. */
-    read: VersionedRecord | undefined;
+    read: { version: number; etag: string } | undefined;
   }[] = [];
   /** What was last read of each key. */
   readonly #read = new Map<string, { version: number; etag: string }>();
@@ -136,7 +135,7 @@ export class Session {
     operation: WriteOperation,
     operationId: string,
     now: number,
-    read: VersionedRecord | undefined,
+    read: { version: number; etag: string } | undefined,
     isFirst: boolean,
   ): Promise<unknown> {
     const backend = this.#backend;
@@ -261,7 +260,7 @@ function metaOf(times: Times, now: number): WriteOptions {
 
 /** What a conditional write expects, by what was read before its first try. */
 function expectedOf(
-  read: VersionedRecord | undefined,
+  read: { version: number; etag: string } | undefined,
   expected: Expected,
 ): ExpectedRecord {
   if (typeof expected === "number") return expected;
