@@ -6,7 +6,7 @@ import { REPLY } from "./reply.ts";
  * Gives a lease back. Its fence stays, without a holder, so that a repetition
  * is recognized and a later fence is higher.
  *
- * Answers 1; 0 if a later fence exists; else `{code}`.
+ * Answers 1; 0 if another lease exists; else `{code}`.
  */
 export const LUA_LEASE_RELEASE: LuaScript<"record", "fence" | "deadline_ms"> =
   defineScript({
@@ -16,10 +16,10 @@ export const LUA_LEASE_RELEASE: LuaScript<"record", "fence" | "deadline_ms"> =
     body: [
       CLOCK_IN_TIME,
       `
-local held_fence = string.match(call('HGET', record, 'lease') or '', '^(%d+)|')
+local held_fence, holder = string.match(call('HGET', record, 'lease') or '', '^(%d+)|%d+|(.*)$')
 if held_fence ~= fence then
   if not held_fence and call('EXISTS', record) == 0 then return {${REPLY.absent}} end
-  return not held_fence and 1 or 0
+  return (not held_fence or holder == '') and 1 or 0
 end
 call('HSET', record, 'lease', fence .. '|0|')
 return ${REPLY.applied}
