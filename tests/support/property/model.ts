@@ -47,7 +47,7 @@ export class Model implements SessionBackend {
   readonly due: ModelDue;
   readonly #clock: () => number;
   #all: ModelRecord[] = [];
-  /** What each named write answered, for ever: no sequence asks too late. */
+  /** What each named write answered, without end: no sequence asks too late. */
   readonly #applied = new Map<string, unknown>();
   #fences = 0;
 
