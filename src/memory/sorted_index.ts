@@ -78,7 +78,7 @@ function compareBytes(a: string, b: string): number {
     const x = a.charCodeAt(i);
     const y = b.charCodeAt(i);
     if (x === y) continue;
-    // A surrogate stands for a code point above all other UTF-16 units.
+    // A surrogate is half of a code point above all other UTF-16 units.
     const xHigh = x >= 0xd800 && x <= 0xdfff;
     const yHigh = y >= 0xd800 && y <= 0xdfff;
     return xHigh === yHigh ? x - y : xHigh ? 1 : -1;

@@ -117,6 +117,20 @@ Deno.test("memory_recognizes_a_write_for_a_minute_over_an_expiry", async () => {
   assertEquals((await backend.get(makeKey("bob", "t-1"))).data, "y");
 });
 
+Deno.test("memory_writes_free_what_has_expired_of_idle_owners", async () => {
+  const { clock, backend } = withClock();
+  await using _ = backend;
+  for (let n = 0; n < 100; n++) {
+    const meta = { expiresAt: clock.now + 100 };
+    await backend.put(makeKey(`owner ${n}`, "t"), "x", meta);
+  }
+  clock.now += 100;
+  for (let n = 0; n < 110; n++) {
+    await backend.put(makeKey(`another ${n}`, "t"), "x");
+  }
+  assertEquals(await backend.cleanupExpired(), 0);
+});
+
 Deno.test("memory_hint_is_due_at_its_very_millisecond", async () => {
   const { clock, backend } = withClock();
   await using _ = backend;
@@ -138,6 +152,41 @@ Deno.test("memory_hint_is_due_at_its_very_millisecond", async () => {
   assertEquals((await claim()).claims, claims);
   clock.now += 1;
   assertEquals(await claim(), { claims: [] });
+});
+
+Deno.test("memory_hint_ends_at_its_expiry", async () => {
+  const { clock, backend } = withClock();
+  await using _ = backend;
+  const { due } = backend;
+  const [late, short, long] = [0, 100, 200].map((inMs) => ({
+    expiresAt: clock.now + inMs,
+  }));
+  await due.offer(makeKey("alice", "late"), "q", 0, late);
+  assertEquals(await due.claim(["q"], 10, 1), { claims: [] });
+  for (const [task, ...ends] of [["a", long, short], ["b", short, long]]) {
+    const key = makeKey("alice", String(task));
+    for (const end of ends) await due.offer(key, "q", 0, end as typeof long);
+  }
+  clock.now += 100;
+  const { claims } = await due.claim(["q"], 10, 1);
+  assertEquals(claims, [{ key: makeKey("alice", "b"), queue: "q" }]);
+  assertEquals(await due.withdraw(makeKey("alice", "a"), "q"), false);
+});
+
+Deno.test("memory_claims_are_the_earliest_of_all_queues", async () => {
+  const { backend } = withClock();
+  await using _ = backend;
+  const { due } = backend;
+  const order = [5, 2, 9, 1, 7, 3];
+  for (const [n, atMs] of order.entries()) {
+    await due.offer(makeKey("a", `${atMs}`), n % 2 === 0 ? "q" : "r", atMs);
+  }
+  const seen: string[] = [];
+  for (let round = 0; round < 3; round++) {
+    const { claims } = await due.claim(["q", "r"], 2, 300);
+    seen.push(...claims.map(({ key }) => key));
+  }
+  assertEquals(seen, order.toSorted().map((atMs) => makeKey("a", `${atMs}`)));
 });
 
 Deno.test("memory_expired_leases_and_activity_go_with_their_records", async () => {

@@ -33,7 +33,7 @@ export function fencedWriteTests(test: ContractTest): void {
       }
       const { data, version, lease } = await backend.get(KEY);
       assertEquals([data, version, lease?.fence], ["4", 4, fence]);
-      // The version decides as ever, whoever has the lease.
+      // The version still decides, too.
       const before = await contents(backend);
       await assertRejects(
         () => other.putIfVersion(KEY, "x", 3, { ...HOUR, fence }),
