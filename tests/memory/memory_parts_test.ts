@@ -117,6 +117,20 @@ Deno.test("memory_recognizes_a_write_for_a_minute_over_an_expiry", async () => {
   assertEquals((await backend.get(makeKey("bob", "t-1"))).data, "y");
 });
 
+Deno.test("memory_writes_free_what_has_expired_of_idle_owners", async () => {
+  const { clock, backend } = withClock();
+  await using _ = backend;
+  for (let n = 0; n < 100; n++) {
+    const meta = { expiresAt: clock.now + 100 };
+    await backend.put(makeKey(`owner ${n}`, "t"), "x", meta);
+  }
+  clock.now += 100;
+  for (let n = 0; n < 110; n++) {
+    await backend.put(makeKey(`another ${n}`, "t"), "x");
+  }
+  assertEquals(await backend.cleanupExpired(), 0);
+});
+
 Deno.test("memory_hint_is_due_at_its_very_millisecond", async () => {
   const { clock, backend } = withClock();
   await using _ = backend;

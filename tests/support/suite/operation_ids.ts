@@ -86,7 +86,11 @@ const MEANWHILE: Record<string, (backend: StorageBackend) => Promise<unknown>> =
   {
     nothing: () => Promise.resolve(),
     "other writers": async (backend) => {
-      for (let n = 0; n < 20; n++) await backend.put(KEY, `other ${n}`, HOUR);
+      for (let n = 0; n < 20; n++) {
+        // Some of them name their writes, too.
+        const name = n % 2 ? {} : { operationId: newId() };
+        await backend.put(KEY, `other ${n}`, { ...HOUR, ...name });
+      }
     },
     "a deletion": (backend) => backend.delete(KEY),
     "a new life": async (backend) => {
@@ -221,6 +225,14 @@ export function operationIdTests(test: ContractTest): void {
     );
     await backend.put(KEY, "one", HOUR);
     assertEquals(await backend.putIfVersion(KEY, "mine", 1, meta), 2);
+    const creation = { meta: { ...HOUR, operationId: newId() } };
+    const create = () => backend.create(KEY, "mine", creation);
+    await assertRejects(create, VersionConflictError);
+    await backend.delete(KEY);
+    assertEquals(await create(), 1);
+    const { etag } = await backend.get(KEY);
+    assertEquals(etag, creation.meta.operationId);
+    await backend.put(KEY, "two", HOUR);
     const deletion = { expected: 1, operationId: newId() };
     await assertRejects(
       () => backend.delete(KEY, deletion),
