@@ -154,6 +154,41 @@ Deno.test("memory_hint_is_due_at_its_very_millisecond", async () => {
   assertEquals(await claim(), { claims: [] });
 });
 
+Deno.test("memory_hint_ends_at_its_expiry", async () => {
+  const { clock, backend } = withClock();
+  await using _ = backend;
+  const { due } = backend;
+  const [late, short, long] = [0, 100, 200].map((inMs) => ({
+    expiresAt: clock.now + inMs,
+  }));
+  await due.offer(makeKey("alice", "late"), "q", 0, late);
+  assertEquals(await due.claim(["q"], 10, 1), { claims: [] });
+  for (const [task, ...ends] of [["a", long, short], ["b", short, long]]) {
+    const key = makeKey("alice", String(task));
+    for (const end of ends) await due.offer(key, "q", 0, end as typeof long);
+  }
+  clock.now += 100;
+  const { claims } = await due.claim(["q"], 10, 1);
+  assertEquals(claims, [{ key: makeKey("alice", "b"), queue: "q" }]);
+  assertEquals(await due.withdraw(makeKey("alice", "a"), "q"), false);
+});
+
+Deno.test("memory_claims_are_the_earliest_of_all_queues", async () => {
+  const { backend } = withClock();
+  await using _ = backend;
+  const { due } = backend;
+  const order = [5, 2, 9, 1, 7, 3];
+  for (const [n, atMs] of order.entries()) {
+    await due.offer(makeKey("a", `${atMs}`), n % 2 === 0 ? "q" : "r", atMs);
+  }
+  const seen: string[] = [];
+  for (let round = 0; round < 3; round++) {
+    const { claims } = await due.claim(["q", "r"], 2, 300);
+    seen.push(...claims.map(({ key }) => key));
+  }
+  assertEquals(seen, order.toSorted().map((atMs) => makeKey("a", `${atMs}`)));
+});
+
 Deno.test("memory_expired_leases_and_activity_go_with_their_records", async () => {
   const { clock, backend } = withClock();
   await using _ = backend;

@@ -20,6 +20,7 @@ import {
   VersionConflictError,
   type WriteOptions,
 } from "../../../mod.ts";
+import { byBytes } from "./by_bytes.ts";
 import { ModelDue } from "./model_due.ts";
 import type { SessionBackend } from "./session.ts";
 
@@ -274,15 +275,4 @@ export class Model implements SessionBackend {
       .filter(({ key }) => key.startsWith(prefix))
       .sort((a, b) => a.createdAt - b.createdAt || byBytes(a.key, b.key));
   }
-}
-
-function byBytes(a: string, b: string): number {
-  const [x, y] = [a, b].map((text) => new TextEncoder().encode(text)) as [
-    Uint8Array,
-    Uint8Array,
-  ];
-  for (let i = 0; i < Math.min(x.length, y.length); i++) {
-    if (x[i] !== y[i]) return x[i]! - y[i]!;
-  }
-  return x.length - y.length;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { byBytes } from "./by_bytes.ts";
 import type { DueClaims, DueStorage, OfferOptions } from "../../../mod.ts";
 
 interface ModelHint {
@@ -51,7 +52,7 @@ export class ModelDue implements DueStorage {
       .sort((a, b) =>
         a.atMs - b.atMs ||
         queues.indexOf(a.queue) - queues.indexOf(b.queue) ||
-        (a.key < b.key ? -1 : 1)
+        byBytes(a.key, b.key)
       );
     const due = wanted.filter(({ atMs }) => atMs <= now).slice(0, limit);
     for (const hint of due) hint.atMs = now + forMs;

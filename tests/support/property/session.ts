@@ -8,6 +8,7 @@
 import {
   CapacityExceededError,
   type DeleteOptions,
+  type DueClaim,
   type ExpectedRecord,
   FencedError,
   LeaseConflictError,
@@ -109,7 +110,8 @@ export class Session {
       case "claim": {
         const { queues, limit, forMs } = operation;
         return due.claim(queues, limit, forMs).then(({ claims, nextInMs }) => [
-          claims,
+          // Put off together, hints of two queues are due at one time.
+          queues.length === 1 ? claims : claims.map(textOf).sort(),
           nextInMs === undefined ? "none" : nextInMs > 0 ? "later" : "now",
         ]);
       }
@@ -149,7 +151,7 @@ export class Session {
       if (holder === undefined) return backend.create(key, data, options);
       const lease = { holder, forMs: 60_000 };
       const created = backend.leases.create(key, data, lease, options);
-      // Tried again, the lease may have ended meanwhile.
+      // Tried again, an engine may not know the fence of a lease that has ended.
       return isFirst ? this.#grant(key, created) : created.then(() => "again");
     }
     const expected = this.#expected(key, operation.expected);
@@ -247,7 +249,11 @@ export class Session {
   }
 }
 
-/** The meta the times stand for. */
+function textOf({ key, queue }: DueClaim): string {
+  return JSON.stringify([queue, key]);
+}
+
+/** The meta that the times make. */
 function metaOf(times: Times, now: number): WriteOptions {
   const { ttlMs, createdAt, active } = times;
   return {

@@ -72,6 +72,22 @@ export function dueTests(test: ContractTest): void {
     TWO,
   );
 
+  test("claim_from_many_queues_keeps_the_limit", async (backend, other) => {
+    const startMs = Date.now();
+    const all = [5, 2, 9, 1, 7, 3].map((n) => makeKey(`owner ${n}`, "t"));
+    for (const [n, key] of all.entries()) {
+      await backend.due.offer(key, n % 2 ? "q" : "r", startMs - n, HOUR);
+    }
+    const seen: string[] = [];
+    for (const left of [4, 2, 0]) {
+      const claims = await other.due.claim(["q", "r"], 2, LONG_MS);
+      assertEquals(claims.claims.length, 2);
+      seen.push(...keys(claims));
+      assertEquals(claims.nextInMs === 0, left > 0);
+    }
+    assertEquals(seen.sort(), all.sort());
+  }, TWO);
+
   test("claim_says_when_the_next_is_due", async (backend) => {
     const atMs = Date.now() + LONG_MS;
     await backend.due.offer(nthKey(1), "q", atMs + 1000, HOUR);
@@ -179,6 +195,17 @@ export function dueTests(test: ContractTest): void {
     }
     assertEquals(await claim(backend), { claims: [] });
     assertEquals(await backend.due.withdraw(nthKey(1), "q"), false);
+  });
+
+  test("hint_outlives_an_expiry_that_was_put_off", async (backend) => {
+    const expiresAt = Date.now() + 40;
+    await backend.due.offer(KEY, "q", 0, { expiresAt });
+    await backend.due.offer(KEY, "q", 0, HOUR);
+    await waitUntil(
+      "the expiry past",
+      () => Date.now() > expiresAt + CLOCK_SKEW_MS,
+    );
+    assertEquals(keys(await claim(backend)), [KEY]);
   });
 
   test("hint_without_an_expiry_is_claimed_at_any_time", async (backend) => {
