@@ -211,11 +211,14 @@ export class Feed {
     else this.#view.isStale = true;
   }
 
-  /** Whether what was known before a watch joined is still good for it. */
+  /**
+   * Whether what was known before a watch joined is still good for it. Nothing
+   * is known before the subscription is live, and its loss makes it stale.
+   */
   #isReusable({ joinedAt }: Watcher): boolean {
     const { current, isUpToDate } = this.#view;
     const { reuseMs = 0 } = this.#source;
-    return this.#isLive && isUpToDate && !this.#isReading &&
+    return isUpToDate && !this.#isReading &&
       current !== undefined && current.expiresAt > performance.now() &&
       current.lookedAt >= joinedAt - reuseMs;
   }

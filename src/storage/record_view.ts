@@ -98,7 +98,14 @@ export class RecordView {
         return false;
       }
       isNewLife = current !== undefined && (!isNewer || look.isSuspect);
-      if (isNewLife) this.end();
+      if (isNewLife) {
+        this.end();
+        // Unless an event told of the new life, those of it are still to come.
+        if (!look.isSuspect) {
+          this.#eventVersion = record.version - 1;
+          this.#isEventVersionSure = false;
+        }
+      }
       this.current = found;
     }
     if (look.isRead && !this.#isEventVersionSure) {

@@ -233,3 +233,59 @@ Deno.test("lives: a watch that waits for its first record outlives the others", 
   await turn();
   assertEquals([engine.hub.size, engine.subscriptions], [0, 1]);
 });
+
+Deno.test("lives: an own write that follows an own deletion outlives its answer", async () => {
+  const engine = new FakeEngine();
+  engine.store("two");
+  const first = engine.watch();
+  assertEquals(await first.data(), "two");
+  const { promise, open } = gate();
+  engine.reading = promise;
+  const second = engine.watch();
+  assert(!await second.isSettled()); // its read has found "two"
+  const deletion = engine.writing();
+  engine.record = undefined;
+  const creation = engine.writing();
+  creation.done(engine.store("new"));
+  assertEquals(await first.data(), undefined);
+  assertEquals(await second.data(), "new");
+  deletion.done("deleted");
+  open();
+  engine.emit(0);
+  engine.emit(1);
+  assert(!await second.isSettled());
+  engine.write("new 2");
+  assertEquals(await second.data(), "new 2");
+  await second.return();
+});
+
+for (const how of ["missed", "found by a read alone"] as const) {
+  Deno.test(`lives: after an end that was ${how} the new life's events count`, async () => {
+    const engine = new FakeEngine();
+    const first = engine.watch();
+    assertEquals(await first.data(), "one");
+    engine.write("two");
+    assertEquals(await first.data(), "two");
+    const { promise, open } = gate();
+    engine.reading = promise;
+    engine.record = undefined;
+    engine.store("new 1");
+    const second = engine.watch();
+    if (how === "missed") engine.emit(undefined);
+    assert(!await second.isSettled());
+    open();
+    assertEquals(await first.data(), undefined);
+    assertEquals(await second.data(), "new 1");
+    if (how === "missed") engine.write("new 2");
+    else {
+      engine.store("new 2");
+      engine.emit(1);
+      assertEquals(await second.data(), "new 2");
+      engine.emit(2);
+      engine.write("new 3");
+    }
+    const data = how === "missed" ? "new 2" : "new 3";
+    assertEquals(await second.data(), data);
+    await second.return();
+  });
+}
