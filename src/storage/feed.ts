@@ -115,7 +115,7 @@ export class Feed {
   /** Takes an event; see `ChangeListener`. */
   changed(version: number | undefined): void {
     if (this.#isOver) return;
-    if (version === undefined) this.#view.missed();
+    if (version === undefined) this.#view.isStale = true;
     else if (version > 0) this.#view.written(version);
     else if (this.#view.deleted()) this.#endWatches();
     this.#readIfNeeded();

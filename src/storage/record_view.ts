@@ -100,11 +100,8 @@ export class RecordView {
       isNewLife = current !== undefined && (!isNewer || look.isSuspect);
       if (isNewLife) {
         this.end();
-        // Unless an event told of the new life, those of it are still to come.
-        if (!look.isSuspect) {
-          this.#eventVersion = record.version - 1;
-          this.#isEventVersionSure = false;
-        }
+        // Unless an event told of the new life, its events are still to come.
+        if (!look.isSuspect) this.#isEventVersionSure = false;
       }
       this.current = found;
     }
@@ -119,12 +116,6 @@ export class RecordView {
     this.life++;
     this.current = undefined;
     this.#isSuspect = false;
-  }
-
-  /** Notes that events may have been missed. */
-  missed(): void {
-    this.isStale = true;
-    this.#isEventVersionSure = false;
   }
 
   /**

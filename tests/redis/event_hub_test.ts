@@ -175,6 +175,16 @@ Deno.test("events: a reset is told to every listener, and cuts a pause", async (
   assertEquals(seen, [undefined, 7]);
   await events.close();
   assertEquals(subscriber.resets, 0);
+  const other = open();
+  other.subscriber.answer = () => Promise.reject(new Error("Socket closed"));
+  const waiting = other.events.subscribe("c", ignore, ignore);
+  await waitUntil("a long pause", () => other.subscriber.sent.length === 5);
+  other.subscriber.answer = () => Promise.resolve();
+  const over = Symbol("the turn is over");
+  const pause = new Promise((resolve) => setTimeout(() => resolve(over)));
+  other.subscriber.reset();
+  assert(await Promise.race([waiting.ready, pause]) !== over);
+  await other.events.close();
 });
 
 Deno.test("events: close ends what waits, and what is opened too late", async () => {
