@@ -82,7 +82,10 @@ export class Feed {
         if (life === look.life) this.#endLife();
         this.#view.isStale = true;
       } else if (result !== undefined && current !== undefined) {
-        this.#found(written(result, current), look);
+        // With an expiry that has passed it has left none, says the storage.
+        const isExpired = (result.remainingMs ?? Infinity) <= 0;
+        if (isExpired) this.#view.isStale = true;
+        else this.#found(written(result, current), look);
       }
       this.#readIfNeeded();
     };

@@ -184,6 +184,16 @@ Deno.test("lives: an own write of version 1 begins a new life", async () => {
   assertEquals(await watch.data(), undefined);
 });
 
+Deno.test("lives: an own write that is already expired is not yielded", async () => {
+  const engine = new FakeEngine();
+  const watch = engine.watch();
+  assertEquals(await watch.data(), "one");
+  const own = engine.writing();
+  engine.record = undefined;
+  own.done({ data: "late", version: 2, etag: "late", remainingMs: -1 });
+  assertEquals(await watch.data(), undefined);
+});
+
 Deno.test("lives: what was deleted before the first read is not the record watched", async () => {
   const engine = new FakeEngine();
   const { promise, open } = gate();
