@@ -82,7 +82,10 @@ export class Feed {
         if (life === look.life) this.#endLife();
         this.#view.isStale = true;
       } else if (result !== undefined && current !== undefined) {
-        this.#found(written(result, current), look);
+        // With an expiry that has passed it has left none, says the storage.
+        const isExpired = (result.remainingMs ?? Infinity) <= 0;
+        if (isExpired) this.#view.isStale = true;
+        else this.#found(written(result, current), look);
       }
       this.#readIfNeeded();
     };
@@ -115,7 +118,7 @@ export class Feed {
   /** Takes an event; see `ChangeListener`. */
   changed(version: number | undefined): void {
     if (this.#isOver) return;
-    if (version === undefined) this.#view.missed();
+    if (version === undefined) this.#view.isStale = true;
     else if (version > 0) this.#view.written(version);
     else if (this.#view.deleted()) this.#endWatches();
     this.#readIfNeeded();
@@ -211,11 +214,14 @@ export class Feed {
     else this.#view.isStale = true;
   }
 
-  /** Whether what was known before a watch joined is still good for it. */
+  /**
+   * Whether what was known before a watch joined is still good for it. Nothing
+   * is known before the subscription is live, and its loss makes it stale.
+   */
   #isReusable({ joinedAt }: Watcher): boolean {
     const { current, isUpToDate } = this.#view;
     const { reuseMs = 0 } = this.#source;
-    return this.#isLive && isUpToDate && !this.#isReading &&
+    return isUpToDate && !this.#isReading &&
       current !== undefined && current.expiresAt > performance.now() &&
       current.lookedAt >= joinedAt - reuseMs;
   }

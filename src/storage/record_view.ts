@@ -98,7 +98,11 @@ export class RecordView {
         return false;
       }
       isNewLife = current !== undefined && (!isNewer || look.isSuspect);
-      if (isNewLife) this.end();
+      if (isNewLife) {
+        this.end();
+        // Unless an event told of the new life, its events are still to come.
+        if (!look.isSuspect) this.#isEventVersionSure = false;
+      }
       this.current = found;
     }
     if (look.isRead && !this.#isEventVersionSure) {
@@ -112,12 +116,6 @@ export class RecordView {
     this.life++;
     this.current = undefined;
     this.#isSuspect = false;
-  }
-
-  /** Notes that events may have been missed. */
-  missed(): void {
-    this.isStale = true;
-    this.#isEventVersionSure = false;
   }
 
   /**

@@ -100,6 +100,19 @@ Deno.test("hub: nothing is reused that lacks a change", async () => {
   engine.closed.end(new Error("closed"));
 });
 
+Deno.test("hub: nothing is reused while an event waits for an own write", async () => {
+  const engine = new FakeEngine({ reuseMs: 500 });
+  const first = engine.watch();
+  assertEquals(await first.data(), "one");
+  const own = engine.writing();
+  engine.write("two");
+  const second = engine.watch();
+  assert(!await second.isSettled());
+  own.done();
+  assertEquals(await second.data(), "two");
+  await Promise.all([first.return(), second.return()]);
+});
+
 Deno.test("hub: an expired record is not reused", async () => {
   const engine = new FakeEngine({ reuseMs: 60_000 });
   engine.store("short", { remainingMs: 10_000 });
@@ -198,6 +211,16 @@ Deno.test("hub: an event of what a read has found is no read", async () => {
   await watch.return();
 });
 
+Deno.test("hub: an event of what no read finds is one read", async () => {
+  const engine = new FakeEngine();
+  const watch = engine.watch();
+  assertEquals(await watch.data(), "one");
+  engine.emit(9);
+  assert(!await watch.isSettled());
+  assertEquals(engine.reads, 2);
+  await watch.return();
+});
+
 Deno.test("hub: missed events are made up by a read", async () => {
   const engine = new FakeEngine();
   const watch = engine.watch();
@@ -244,6 +267,28 @@ Deno.test("hub: an abort and a close end a pending step at once", async () => {
       assertEquals([engine.hub.size, engine.endedSubscriptions], [0, 1]);
     }
   }
+});
+
+Deno.test("hub: a watch leaves no listener on its signal", async () => {
+  const { signal } = new AbortController();
+  let listeners = 0;
+  const { addEventListener, removeEventListener } = signal;
+  signal.addEventListener = (...args: unknown[]) => {
+    listeners++;
+    Reflect.apply(addEventListener, signal, args);
+  };
+  signal.removeEventListener = (...args: unknown[]) => {
+    listeners--;
+    Reflect.apply(removeEventListener, signal, args);
+  };
+  const engine = new FakeEngine();
+  const watches = [engine.watch(signal), engine.watch(signal)];
+  for (const watch of watches) assertEquals(await watch.data(), "one");
+  assertEquals(listeners, 2);
+  await watches[0]!.return();
+  engine.writing().done("deleted");
+  assertEquals(await watches[1]!.data(), undefined);
+  assertEquals(listeners, 0);
 });
 
 Deno.test("hub: a watch begun after its end throws the reason", async () => {
@@ -397,8 +442,8 @@ Deno.test("hub: the lease is as last read, with the time left by now", async () 
     engine.writing().done({ ...record, lease: "kept" });
     const keptMs = (await watch.next())?.lease?.remainingMs ?? 0;
     assert(keptMs <= 20_000 && keptMs > 19_000, `${keptMs} ms left`);
-    engine.hub.renewed(KEY, 6, 60_000); // another fence
     engine.hub.renewed(KEY, 7, 40_000);
+    engine.hub.renewed(KEY, 6, 60_000); // another fence
     engine.writing().done({ ...engine.store("renewed"), lease: "kept" });
     const renewed = (await watch.next())?.lease;
     const leftMs = renewed?.remainingMs ?? 0;

@@ -184,6 +184,16 @@ Deno.test("lives: an own write of version 1 begins a new life", async () => {
   assertEquals(await watch.data(), undefined);
 });
 
+Deno.test("lives: an own write that is already expired is not yielded", async () => {
+  const engine = new FakeEngine();
+  const watch = engine.watch();
+  assertEquals(await watch.data(), "one");
+  const own = engine.writing();
+  engine.record = undefined;
+  own.done({ data: "late", version: 2, etag: "late", remainingMs: -1 });
+  assertEquals(await watch.data(), undefined);
+});
+
 Deno.test("lives: what was deleted before the first read is not the record watched", async () => {
   const engine = new FakeEngine();
   const { promise, open } = gate();
@@ -233,3 +243,59 @@ Deno.test("lives: a watch that waits for its first record outlives the others", 
   await turn();
   assertEquals([engine.hub.size, engine.subscriptions], [0, 1]);
 });
+
+Deno.test("lives: an own write that follows an own deletion outlives its answer", async () => {
+  const engine = new FakeEngine();
+  engine.store("two");
+  const first = engine.watch();
+  assertEquals(await first.data(), "two");
+  const { promise, open } = gate();
+  engine.reading = promise;
+  const second = engine.watch();
+  assert(!await second.isSettled()); // its read has found "two"
+  const deletion = engine.writing();
+  engine.record = undefined;
+  const creation = engine.writing();
+  creation.done(engine.store("new"));
+  assertEquals(await first.data(), undefined);
+  assertEquals(await second.data(), "new");
+  deletion.done("deleted");
+  open();
+  engine.emit(0);
+  engine.emit(1);
+  assert(!await second.isSettled());
+  engine.write("new 2");
+  assertEquals(await second.data(), "new 2");
+  await second.return();
+});
+
+for (const how of ["missed", "found by a read alone"] as const) {
+  Deno.test(`lives: after an end that was ${how} the new life's events count`, async () => {
+    const engine = new FakeEngine();
+    const first = engine.watch();
+    assertEquals(await first.data(), "one");
+    engine.write("two");
+    assertEquals(await first.data(), "two");
+    const { promise, open } = gate();
+    engine.reading = promise;
+    engine.record = undefined;
+    engine.store("new 1");
+    const second = engine.watch();
+    if (how === "missed") engine.emit(undefined);
+    assert(!await second.isSettled());
+    open();
+    assertEquals(await first.data(), undefined);
+    assertEquals(await second.data(), "new 1");
+    if (how === "missed") engine.write("new 2");
+    else {
+      engine.store("new 2");
+      engine.emit(1);
+      assertEquals(await second.data(), "new 2");
+      engine.emit(2);
+      engine.write("new 3");
+    }
+    const data = how === "missed" ? "new 2" : "new 3";
+    assertEquals(await second.data(), data);
+    await second.return();
+  });
+}
