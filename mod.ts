@@ -180,25 +180,31 @@ export {
   AnonymousOwnerError,
   ConcurrentModificationError,
   InvalidTransitionError,
-  LeaseHeldError,
-  LeaseLostError,
-  ResourceExhaustedError,
   TaskCancelledError,
   TaskCursorError,
   TaskError,
   TaskExistsError,
   TaskExpiredError,
-  TaskLimitError,
   TaskNotFoundError,
   TaskNotReadyError,
   TaskStorageError,
   TaskTimeoutError,
 } from "./src/task/errors.ts";
+export {
+  LeaseHeldError,
+  type LeaseLoss,
+  LeaseLostError,
+} from "./src/task/lease_errors.ts";
+export {
+  ResourceExhaustedError,
+  TaskLimitError,
+} from "./src/task/limit_errors.ts";
 export type { TaskLimits } from "./src/task/limits.ts";
 export type {
   CreateTaskOptions,
   LeaseOptions,
   ListTasksOptions,
+  ReleaseOptions,
   TaskPage,
   TaskRef,
   TaskStoreOptions,
@@ -206,6 +212,7 @@ export type {
 } from "./src/task/options.ts";
 export type {
   JsonRpcError,
+  LostLease,
   Task,
   TaskLease,
   TaskRecord,

@@ -9,7 +9,10 @@ import { TaskStore } from "./task/task_store.ts";
 
 /** Options of {@linkcode createTaskStore}. */
 export interface CreateTaskStoreOptions extends TaskStoreOptions {
-  /** Where Redis is; left out: tasks are kept in the memory of this process. */
+  /**
+   * Where Redis is: whatever `RedisBackend.connect` takes, a URL, a Cluster or
+   * a Sentinel. Left out: tasks are kept in the memory of this process.
+   */
   readonly url?: RedisConnectOptions | undefined;
   /** Options of the Redis backend. */
   readonly redis?: RedisBackendOptions | undefined;

@@ -1,14 +1,8 @@
 /** How a worker hears that its task is no longer wanted: by event, at once. */
 
-import { BackendError } from "../storage/errors.ts";
-import {
-  LeaseLostError,
-  TaskCancelledError,
-  TaskError,
-  taskGone,
-  TaskNotFoundError,
-  TaskStorageError,
-} from "./errors.ts";
+import { errorKind } from "./error_kind.ts";
+import { TaskCancelledError, TaskError, taskGone } from "./errors.ts";
+import { LeaseLostError } from "./lease_errors.ts";
 import { watchWithRetry } from "./watch_with_retry.ts";
 import type { TaskRecord } from "./record.ts";
 import { isFinalStatus } from "./status.ts";
@@ -43,26 +37,18 @@ async function abortReason(
       if (isFinalStatus(last.task.status)) return reasonOf(last);
     }
   } catch (error) {
+    const kind = errorKind(error);
     // A closed storage has nothing more to say; a damaged record is no task.
-    if (isClosed(error) || !(error instanceof TaskError)) return undefined;
-    if (!(error instanceof TaskNotFoundError)) return error;
+    if (kind === "closed" || !(error instanceof TaskError)) return undefined;
+    if (kind !== "gone") return error;
   }
   return taskGone(taskId, last, clock());
 }
 
-function isClosed(error: unknown): boolean {
-  return error instanceof TaskStorageError &&
-    error.cause instanceof BackendError && error.cause.closed;
-}
-
-function reasonOf({ task, lease }: TaskRecord): TaskError | undefined {
+function reasonOf({ task, lostLease }: TaskRecord): TaskError | undefined {
   if (task.status === "cancelled") {
     return new TaskCancelledError(task.taskId, task.statusMessage);
   }
-  return lease?.lostAt === undefined ? undefined : new LeaseLostError(
-    task.taskId,
-    task.status,
-    lease.holder,
-    lease.expiresAt,
-  );
+  return lostLease &&
+    new LeaseLostError(task.taskId, task.status, lostLease);
 }

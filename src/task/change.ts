@@ -3,15 +3,12 @@
  * the policy of a store, and nothing of where records are kept.
  */
 
-import { MAX_TIMER_MS, requireInteger } from "../storage/checks.ts";
-import {
-  InvalidTransitionError,
-  LeaseHeldError,
-  LeaseLostError,
-} from "./errors.ts";
+import { InvalidTransitionError } from "./errors.ts";
+import { toJsonValue } from "./json_value.ts";
+import { LeaseLostError } from "./lease_errors.ts";
 import { mergeVariables, type TaskLimits } from "./limits.ts";
-import type { LeaseOptions, TaskUpdate } from "./options.ts";
-import type { TaskLease, TaskRecord } from "./record.ts";
+import type { TaskUpdate } from "./options.ts";
+import type { JsonRpcError, Task, TaskRecord } from "./record.ts";
 import { canTransition, isFinalStatus, type TaskStatus } from "./status.ts";
 
 /** What of a store's policy concerns changes. */
@@ -20,10 +17,13 @@ export interface ChangePolicy {
   readonly retention: "creation" | "completion";
 }
 
+type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
+
 /**
  * The record with an update.
  *
  * @throws {InvalidTransitionError} If its state does not allow it.
+ * @throws {LeaseLostError} If the update is a worker's whose lease has ended.
  * @throws {TaskLimitError} If its variables would be over a limit.
  */
 export function applyUpdate(
@@ -32,39 +32,46 @@ export function applyUpdate(
   update: TaskUpdate,
   now: number,
 ): TaskRecord {
-  const { task } = record;
-  const status = update.status ?? task.status;
+  const { fence, statusMessage, inputRequests } = update;
+  const status = update.status ?? record.task.status;
   requireChangeable(record, status, update.status);
-  const { statusMessage: oldMessage, ...rest } = task;
-  const statusMessage = update.statusMessage === undefined
-    ? oldMessage
-    : update.statusMessage;
-  const inputRequests = update.inputRequests === undefined
-    ? record.inputRequests
-    : update.inputRequests ?? undefined;
-  const changed: TaskRecord = {
-    ...record,
-    task: {
-      ...rest,
-      status,
-      ...(statusMessage == null ? {} : { statusMessage }),
-      lastUpdatedAt: isoTime(now),
-    },
-    ...(update.result === undefined ? {} : { result: update.result }),
-    ...(update.error ? { error: update.error } : {}),
-    ...(update.variables
-      ? {
-        variables: mergeVariables(
-          policy.limits,
-          record.variables,
-          update.variables,
-        ),
-      }
-      : {}),
-    ...(update.inputResponses ? { inputResponses: update.inputResponses } : {}),
+  if (fence !== undefined && record.lease?.fence !== fence) {
+    throw new LeaseLostError(record.task.taskId, status, {
+      from: record.task.status,
+    });
+  }
+  const task: Mutable<Task> = {
+    ...record.task,
+    status,
+    lastUpdatedAt: isoTime(now),
   };
-  return retain(policy, withInput(changed, inputRequests), now);
+  if (statusMessage === null) delete task.statusMessage;
+  else if (statusMessage !== undefined) task.statusMessage = statusMessage;
+  const changed: Mutable<TaskRecord> = { ...record, task };
+  if (update.result !== undefined) {
+    changed.result = toJsonValue(update.result) ?? null;
+  }
+  if (update.error) changed.error = toJsonValue(update.error) as JsonRpcError;
+  if (update.variables) {
+    changed.variables = mergeVariables(
+      policy.limits,
+      record.variables,
+      update.variables,
+    );
+  }
+  if (update.inputResponses) {
+    changed.inputResponses = toJsonValue(update.inputResponses) as InputMap;
+  }
+  // What is asked of the client is there only while the task waits for it.
+  if (inputRequests === null || status !== "input_required") {
+    delete changed.inputRequests;
+  } else if (inputRequests !== undefined) {
+    changed.inputRequests = toJsonValue(inputRequests) as InputMap;
+  }
+  return retain(policy, changed, now);
 }
+
+type InputMap = Readonly<Record<string, unknown>>;
 
 /** The record with an end that long from now. */
 export function extendTtl(
@@ -83,47 +90,38 @@ export function extendTtl(
   };
 }
 
-/**
- * The record with a lease.
- *
- * @param renews Whether the holder must have it already.
- * @throws {LeaseHeldError} If another worker holds it.
- */
-export function withLease(
+/** The record of a task whose worker is lost. */
+export function failForLostWorker(
+  policy: ChangePolicy,
   record: TaskRecord,
-  options: LeaseOptions,
-  renews: boolean,
+  holder: string,
   now: number,
 ): TaskRecord {
-  requireChangeable(record, record.task.status, undefined);
-  const current = record.lease?.holder;
-  if (current !== options.holder && (renews || current !== undefined)) {
-    throw new LeaseHeldError(record.task.taskId, current);
-  }
-  return { ...record, lease: leaseFrom(options, now) };
-}
-
-/** The lease asked for, checked. */
-export function leaseFrom(
-  { forMs, holder }: LeaseOptions,
-  now: number,
-): TaskLease {
-  requireInteger("forMs", forMs, 1, MAX_TIMER_MS);
-  if (typeof holder !== "string" || holder === "") {
-    throw new TypeError("holder is empty: expected the worker's own name");
-  }
-  return { holder, expiresAt: isoTime(now + forMs) };
+  const time = isoTime(now);
+  const statusMessage = `worker lost: ${
+    JSON.stringify(holder)
+  } has not renewed its lease in time`;
+  return retain(policy, {
+    ...record,
+    task: {
+      ...record.task,
+      status: "failed",
+      statusMessage,
+      lastUpdatedAt: time,
+    },
+    error: { code: -32603, message: statusMessage },
+    lostLease: { holder, lostAt: time },
+  }, now);
 }
 
 /** What changes with a final state: the lease ends, and the TTL may restart. */
-export function retain(
+function retain(
   { retention, limits }: ChangePolicy,
   record: TaskRecord,
   now: number,
 ): TaskRecord {
   if (!isFinalStatus(record.task.status)) return record;
-  const { lease, ...rest } = record;
-  const kept = lease?.lostAt === undefined ? rest : record;
+  const { lease: _, ...kept } = record;
   const { ttl } = record.task;
   if (retention === "creation" || ttl === null) return kept;
   // A task that was touched may have a TTL beyond what one may ask for.
@@ -135,31 +133,23 @@ export function isoTime(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-/** Refuses a change of a final task, or a move the machine does not know. */
-function requireChangeable(
-  record: TaskRecord,
+/**
+ * Refuses a change of a final task, or a move the machine does not know.
+ *
+ * @throws {InvalidTransitionError} If the state does not allow it.
+ * @throws {LeaseLostError} If the task has failed for a lost worker.
+ */
+export function requireChangeable(
+  { task: { taskId, status }, lostLease }: TaskRecord,
   to: TaskStatus,
-  move: TaskStatus | undefined,
+  move?: TaskStatus,
 ): void {
-  const { taskId, status } = record.task;
   const allowed = move === undefined
     ? !isFinalStatus(status)
     : canTransition(status, move);
   if (allowed) return;
-  const { lease } = record;
-  if (status === "failed" && lease?.lostAt !== undefined) {
-    throw new LeaseLostError(taskId, to, lease.holder, lease.expiresAt);
+  if (status === "failed" && lostLease !== undefined) {
+    throw new LeaseLostError(taskId, to, lostLease);
   }
   throw new InvalidTransitionError(taskId, status, to);
-}
-
-/** What is asked of the client is there only while the task waits for it. */
-function withInput(
-  record: TaskRecord,
-  inputRequests: Readonly<Record<string, unknown>> | undefined,
-): TaskRecord {
-  const { inputRequests: _, ...rest } = record;
-  return inputRequests && rest.task.status === "input_required"
-    ? { ...rest, inputRequests }
-    : rest;
 }

@@ -1,9 +1,10 @@
 /**
- * Task records as the JSON that is stored, and back. What is read is checked
- * field by field: a damaged record is an error that names the field, never an
- * `undefined` later. Fields not known here survive.
+ * Task records as the JSON that is stored, and back. What is read and what is
+ * written is checked field by field: a damaged record is an error that names
+ * the field, never an `undefined` later. Fields not known here survive.
  */
 
+import type { VersionedRecord } from "../storage/backend.ts";
 import { parseTime } from "../storage/checks.ts";
 import { InvalidDataError } from "../storage/errors.ts";
 import type { TaskRecord } from "./record.ts";
@@ -11,47 +12,65 @@ import { TASK_STATUSES, type TaskStatus } from "./status.ts";
 
 type JsonObject = Record<string, unknown>;
 
+/** Makes the error for what is wrong with a field. */
+type ErrorOf = (problem: string) => Error;
+
 /**
- * Writes a record as JSON, if it could be read again.
+ * Writes a record as JSON, if it could be read again. What callers put into it
+ * must be JSON already: see `toJsonValue`.
  *
- * @returns The text, and the record as reading it would give: what cannot be
- * said in JSON is already gone from it.
  * @throws {TypeError} If a field is not what a record has there.
  */
-export function encodeRecord(
-  record: TaskRecord,
-): { data: string; record: TaskRecord } {
-  const data = recordText(record);
-  const check = new Checker((problem) =>
-    new TypeError(`cannot write the task: ${problem}`)
-  );
-  const { version } = record;
-  return { data, record: { ...check.record(JSON.parse(data)), version } };
+export function encodeRecord(record: TaskRecord): string {
+  checkRecord(record as unknown as JsonObject, notWritten);
+  return recordText(record);
 }
 
-/** A record as JSON: all of it but the version. */
-export function recordText({ version: _, ...fields }: TaskRecord): string {
+/** A record as JSON: all of it but what the storage keeps beside it. */
+export function recordText(
+  { version: _, etag: __, lease: ___, ...fields }: TaskRecord,
+): string {
   return JSON.stringify(fields);
 }
 
 /**
- * Reads a record.
+ * Reads a record; its lease is not in the text.
  *
  * @throws {InvalidDataError} If it is not one, naming key and field.
  */
 export function decodeRecord(
   key: string,
-  data: string,
-  version: number,
+  { data, version, etag }: VersionedRecord,
 ): TaskRecord {
-  let value: unknown;
+  let record: unknown;
   try {
-    value = JSON.parse(data);
+    record = JSON.parse(data);
   } catch (cause) {
     throw new InvalidDataError(key, "the record is not JSON", { cause });
   }
-  const check = new Checker((problem) => new InvalidDataError(key, problem));
-  return { ...check.record(value), version };
+  const errorOf = (problem: string) => new InvalidDataError(key, problem);
+  if (!isObject(record)) throw wrong(errorOf, "the record", record, AN_OBJECT);
+  checkRecord(record, errorOf);
+  fillIn(record);
+  record.version = version;
+  record.etag = etag;
+  return record as unknown as TaskRecord;
+}
+
+/** Other writers leave out what is `null` here, and put null where we do not. */
+function fillIn(record: JsonObject): void {
+  for (const field of LEFT_OUT) {
+    if (record[field] === null) delete record[field];
+  }
+  const task = record.task as JsonObject;
+  if (task.statusMessage === null) delete task.statusMessage;
+  if (task.pollInterval === null) delete task.pollInterval;
+  task.ttl ??= null;
+  record.variables ??= {};
+  record.result ??= null;
+  record.expiresAt ??= null;
+  // Version 0.1.0 kept leases here; the storage keeps them beside the record.
+  if (record.lease !== undefined) delete record.lease;
 }
 
 /** Fields that are left out where other writers may put null. */
@@ -59,115 +78,101 @@ const LEFT_OUT = [
   "error",
   "inputRequests",
   "inputResponses",
-  "lease",
+  "lostLease",
   "requestFingerprint",
-];
+  "runId",
+  "createdOrder",
+] as const;
 
-/** Checks one field each; the error names it. */
-class Checker {
-  readonly #error: (problem: string) => Error;
+const AN_OBJECT = "an object";
+const A_STRING = "a string";
+const A_TIME = "an RFC 3339 time";
+const A_NATURAL = "an integer from 0";
 
-  /** @param error Makes the error for what is wrong with a field. */
-  constructor(error: (problem: string) => Error) {
-    this.#error = error;
+function checkRecord(record: JsonObject, errorOf: ErrorOf): void {
+  const { task, error, lostLease } = record;
+  if (!isObject(task)) throw wrong(errorOf, "task", task, AN_OBJECT);
+  text(errorOf, "task.taskId", task.taskId);
+  if (!TASK_STATUSES.includes(task.status as TaskStatus)) {
+    const statuses = `one of ${TASK_STATUSES.join(", ")}`;
+    throw wrong(errorOf, "task.status", task.status, statuses);
   }
-
-  /** A whole record but for its version. */
-  record(value: unknown): Omit<TaskRecord, "version"> {
-    const record = this.object("the record", value);
-    const task = this.object("task", record.task);
-    this.text("task.taskId", task.taskId);
-    this.status("task.status", task.status);
-    this.optional("task.statusMessage", task.statusMessage, this.text);
-    this.time("task.createdAt", task.createdAt);
-    this.time("task.lastUpdatedAt", task.lastUpdatedAt);
-    this.optional("task.ttl", task.ttl, this.milliseconds);
-    this.optional("task.pollInterval", task.pollInterval, this.milliseconds);
-    this.text("ownerId", record.ownerId);
-    this.optional("variables", record.variables, this.object);
-    this.text("requestMethod", record.requestMethod);
-    this.optional("expiresAt", record.expiresAt, this.time);
-    this.optional("error", record.error, this.error);
-    this.optional("inputRequests", record.inputRequests, this.object);
-    this.optional("inputResponses", record.inputResponses, this.object);
-    this.optional("lease", record.lease, this.lease);
-    this.optional("requestFingerprint", record.requestFingerprint, this.text);
-    return {
-      ...withoutNulls(record, LEFT_OUT),
-      task: {
-        ...withoutNulls(task, ["statusMessage", "pollInterval"]),
-        ttl: task.ttl ?? null,
-      },
-      variables: record.variables ?? {},
-      result: record.result ?? null,
-      expiresAt: record.expiresAt ?? null,
-    } as Omit<TaskRecord, "version">;
+  if (task.statusMessage != null) {
+    text(errorOf, "task.statusMessage", task.statusMessage);
   }
-
-  /** A field that may be left out or null. */
-  optional(
-    field: string,
-    value: unknown,
-    check: (field: string, value: unknown) => unknown,
-  ): void {
-    if (value !== undefined && value !== null) check(field, value);
+  time(errorOf, "task.createdAt", task.createdAt);
+  time(errorOf, "task.lastUpdatedAt", task.lastUpdatedAt);
+  if (task.ttl != null) natural(errorOf, "task.ttl", task.ttl);
+  if (task.pollInterval != null) {
+    natural(errorOf, "task.pollInterval", task.pollInterval);
   }
-
-  readonly object = (field: string, value: unknown): JsonObject => {
-    if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      this.#fail(field, value, "an object");
-    }
-    return value as JsonObject;
-  };
-
-  readonly text = (field: string, value: unknown): void => {
-    if (typeof value !== "string") this.#fail(field, value, "a string");
-  };
-
-  readonly status = (field: string, value: unknown): void => {
-    if (!TASK_STATUSES.includes(value as TaskStatus)) {
-      this.#fail(field, value, `one of ${TASK_STATUSES.join(", ")}`);
-    }
-  };
-
-  readonly time = (field: string, value: unknown): void => {
-    if (typeof value !== "string" || Number.isNaN(parseTime(value))) {
-      this.#fail(field, value, "an RFC 3339 time");
-    }
-  };
-
-  readonly milliseconds = (field: string, value: unknown): void => {
-    if (!Number.isSafeInteger(value) || (value as number) < 0) {
-      this.#fail(field, value, "milliseconds, an integer from 0");
-    }
-  };
-
-  readonly error = (field: string, value: unknown): void => {
-    const error = this.object(field, value);
-    if (!Number.isSafeInteger(error.code)) {
-      this.#fail(`${field}.code`, error.code, "an integer");
-    }
-    this.text(`${field}.message`, error.message);
-  };
-
-  readonly lease = (field: string, value: unknown): void => {
-    const lease = this.object(field, value);
-    this.text(`${field}.holder`, lease.holder);
-    this.time(`${field}.expiresAt`, lease.expiresAt);
-    this.optional(`${field}.lostAt`, lease.lostAt, this.time);
-  };
-
-  #fail(field: string, value: unknown, expected: string): never {
-    const shown = JSON.stringify(value)?.slice(0, 80) ?? "missing";
-    throw this.#error(`${field} is ${shown}: expected ${expected}`);
+  text(errorOf, "ownerId", record.ownerId);
+  text(errorOf, "requestMethod", record.requestMethod);
+  if (record.expiresAt != null) time(errorOf, "expiresAt", record.expiresAt);
+  objectIfAny(errorOf, "variables", record.variables);
+  objectIfAny(errorOf, "inputRequests", record.inputRequests);
+  objectIfAny(errorOf, "inputResponses", record.inputResponses);
+  if (error != null) checkError(error, errorOf);
+  if (lostLease != null) checkLostLease(lostLease, errorOf);
+  if (record.requestFingerprint != null) {
+    text(errorOf, "requestFingerprint", record.requestFingerprint);
+  }
+  if (record.runId != null) text(errorOf, "runId", record.runId);
+  if (record.createdOrder != null) {
+    natural(errorOf, "createdOrder", record.createdOrder);
   }
 }
 
-function withoutNulls(
-  object: JsonObject,
-  fields: readonly string[],
-): JsonObject {
-  const kept = { ...object };
-  for (const field of fields) if (kept[field] === null) delete kept[field];
-  return kept;
+function checkError(error: unknown, errorOf: ErrorOf): void {
+  if (!isObject(error)) throw wrong(errorOf, "error", error, AN_OBJECT);
+  if (!Number.isSafeInteger(error.code)) {
+    throw wrong(errorOf, "error.code", error.code, "an integer");
+  }
+  text(errorOf, "error.message", error.message);
+}
+
+function checkLostLease(lost: unknown, errorOf: ErrorOf): void {
+  if (!isObject(lost)) throw wrong(errorOf, "lostLease", lost, AN_OBJECT);
+  text(errorOf, "lostLease.holder", lost.holder);
+  time(errorOf, "lostLease.lostAt", lost.lostAt);
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function objectIfAny(errorOf: ErrorOf, field: string, value: unknown): void {
+  if (value != null && !isObject(value)) {
+    throw wrong(errorOf, field, value, AN_OBJECT);
+  }
+}
+
+function text(errorOf: ErrorOf, field: string, value: unknown): void {
+  if (typeof value !== "string") throw wrong(errorOf, field, value, A_STRING);
+}
+
+function time(errorOf: ErrorOf, field: string, value: unknown): void {
+  if (typeof value !== "string" || Number.isNaN(parseTime(value))) {
+    throw wrong(errorOf, field, value, A_TIME);
+  }
+}
+
+function natural(errorOf: ErrorOf, field: string, value: unknown): void {
+  if (!Number.isSafeInteger(value) || (value as number) < 0) {
+    throw wrong(errorOf, field, value, A_NATURAL);
+  }
+}
+
+function wrong(
+  errorOf: ErrorOf,
+  field: string,
+  value: unknown,
+  expected: string,
+): Error {
+  const shown = JSON.stringify(value)?.slice(0, 80) ?? "missing";
+  return errorOf(`${field} is ${shown}: expected ${expected}`);
+}
+
+function notWritten(problem: string): Error {
+  return new TypeError(`cannot write the task: ${problem}`);
 }

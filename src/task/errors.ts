@@ -138,67 +138,6 @@ export class InvalidTransitionError extends TaskError {
   }
 }
 
-/**
- * The lease of the worker has run out: the task has failed for everyone, and
- * what the late worker writes is refused.
- */
-export class LeaseLostError extends InvalidTransitionError {
-  /** The holder whose lease ran out. */
-  readonly holder: string;
-
-  /**
-   * Made by a `TaskStore`.
-   *
-   * @param taskId The id of the task.
-   * @param to The state asked for.
-   * @param holder The holder whose lease ran out.
-   * @param expiredAt When it ran out, RFC 3339.
-   */
-  constructor(
-    taskId: string,
-    to: TaskStatus,
-    holder: string,
-    expiredAt: string,
-  ) {
-    super(
-      taskId,
-      "failed",
-      to,
-      `the lease of ${
-        JSON.stringify(holder)
-      } on task ${taskId} ran out at ${expiredAt}: the task has failed, and this write is refused`,
-    );
-    this.name = "LeaseLostError";
-    this.holder = holder;
-  }
-}
-
-/** Another worker holds the task. */
-export class LeaseHeldError extends TaskError {
-  /** The id of the task. */
-  readonly taskId: string;
-  /** Who holds it; `undefined` where nobody does, though a lease was to be renewed. */
-  readonly holder: string | undefined;
-
-  /**
-   * Made by a `TaskStore`.
-   *
-   * @param taskId The id of the task.
-   * @param holder Who holds it.
-   */
-  constructor(taskId: string, holder: string | undefined) {
-    super(
-      INTERNAL_ERROR,
-      holder === undefined
-        ? `task ${taskId} has no lease to renew`
-        : `task ${taskId} is held by ${JSON.stringify(holder)}`,
-    );
-    this.name = "LeaseHeldError";
-    this.taskId = taskId;
-    this.holder = holder;
-  }
-}
-
 /** The task was cancelled: why the signal of its worker is aborted. */
 export class TaskCancelledError extends TaskError {
   /** The id of the task. */
@@ -253,67 +192,22 @@ export class TaskTimeoutError extends TaskError {
    *
    * @param taskId The id of the task.
    * @param timeoutMs How long was waited, in milliseconds.
-   * @param status The state it is still in.
+   * @param status The state it is still in; `undefined`: the storage has not
+   * said it in time.
    */
-  constructor(taskId: string, timeoutMs: number, status: TaskStatus) {
+  constructor(
+    taskId: string,
+    timeoutMs: number,
+    status: TaskStatus | undefined,
+  ) {
     super(
       INTERNAL_ERROR,
-      `task ${taskId} is still ${status} after ${timeoutMs} ms`,
+      status === undefined
+        ? `the state of task ${taskId} is still unknown after ${timeoutMs} ms`
+        : `task ${taskId} is still ${status} after ${timeoutMs} ms`,
     );
     this.name = "TaskTimeoutError";
     this.taskId = taskId;
-  }
-}
-
-/** A quota is used up: too many live tasks, or a record too large. */
-export class ResourceExhaustedError extends TaskError {
-  /** What the caller can do about it. */
-  readonly suggestedAction: string;
-
-  /**
-   * Made by a `TaskStore`.
-   *
-   * @param problem What is used up.
-   * @param suggestedAction What the caller can do about it.
-   * @param options `cause`: the error underneath.
-   */
-  constructor(
-    problem: string,
-    suggestedAction: string,
-    options?: ErrorOptions,
-  ) {
-    super(INTERNAL_ERROR, `${problem}: ${suggestedAction}`, options);
-    this.name = "ResourceExhaustedError";
-    this.suggestedAction = suggestedAction;
-  }
-}
-
-/** What was asked exceeds a limit of the store. */
-export class TaskLimitError extends TaskError {
-  /** Which limit, as `TaskLimits` names it. */
-  readonly limit: string;
-  /** The most that is allowed, in the limit's unit. */
-  readonly max: number;
-  /** What was asked, in the limit's unit. */
-  readonly actual: number;
-
-  /**
-   * Made by a `TaskStore`.
-   *
-   * @param limit Which limit, as `TaskLimits` names it.
-   * @param max The most that is allowed.
-   * @param actual What was asked.
-   * @param what What exceeds it.
-   */
-  constructor(limit: string, max: number, actual: number, what: string) {
-    super(
-      INVALID_PARAMS,
-      `${what} is ${actual}, over the limit ${limit} of ${max}`,
-    );
-    this.name = "TaskLimitError";
-    this.limit = limit;
-    this.max = max;
-    this.actual = actual;
   }
 }
 
@@ -375,14 +269,24 @@ export class ConcurrentModificationError extends TaskError {
 /** The storage underneath failed, or holds a damaged record. */
 export class TaskStorageError extends TaskError {
   /**
+   * The record a write has stored although it failed: too few replicas have
+   * confirmed it. Left out where nothing was stored, or nothing is known.
+   */
+  readonly record?: TaskRecord;
+
+  /**
    * Made by a `TaskStore`.
    *
    * @param message What the storage said.
-   * @param options `cause`: the `StorageError`.
+   * @param options `cause`: the `StorageError`; `record`: what is stored.
    */
-  constructor(message: string, options?: ErrorOptions) {
+  constructor(
+    message: string,
+    options: ErrorOptions & { record?: TaskRecord | undefined } = {},
+  ) {
     super(INTERNAL_ERROR, message, options);
     this.name = "TaskStorageError";
+    if (options.record !== undefined) this.record = options.record;
   }
 }
 

@@ -1,33 +1,40 @@
-/**
- * Leases: a worker says how long it will be heard of again. When it is not,
- * whoever looks at the task next fails it, once, by compare-and-swap.
- */
+/** Leases as the records of tasks show them. */
 
-import { isFinalStatus } from "./status.ts";
+import type { StorageBackend } from "../storage/backend.ts";
+import type {
+  LeaseRequest,
+  LeaseState,
+  LeaseStorage,
+} from "../storage/leases.ts";
+import { isoTime } from "./change.ts";
 import type { TaskRecord } from "./record.ts";
 
-/** Whether the worker has been silent for too long. */
-export function hasLostWorker(record: TaskRecord, now: number): boolean {
-  return record.lease !== undefined && !isFinalStatus(record.task.status) &&
-    Date.parse(record.lease.expiresAt) <= now;
+/**
+ * The leases of a backend.
+ *
+ * @throws {TypeError} If it has none.
+ */
+export function requireLeases({ leases }: StorageBackend): LeaseStorage {
+  if (leases !== undefined) return leases;
+  throw new TypeError(
+    "the storage backend keeps no leases: expected one that does, as RedisBackend and MemoryBackend do",
+  );
 }
 
-/** The record of a task whose worker is lost. */
-export function failForLostWorker(record: TaskRecord, now: number): TaskRecord {
-  const lease = record.lease!;
-  const time = new Date(now).toISOString();
-  const message = `worker lost: ${
-    JSON.stringify(lease.holder)
-  } has not renewed its lease since ${lease.expiresAt}`;
-  return {
-    ...record,
-    task: {
-      ...record.task,
-      status: "failed",
-      statusMessage: message,
-      lastUpdatedAt: time,
-    },
-    error: { code: -32603, message },
-    lease: { ...lease, lostAt: time },
-  };
+/** A record under a lease, as of now. */
+export function withLease(
+  record: TaskRecord,
+  { holder, fence, remainingMs }: LeaseState,
+  now: number,
+): TaskRecord {
+  const expiresAt = isoTime(now + remainingMs);
+  return { ...record, lease: { holder, fence, remainingMs, expiresAt } };
+}
+
+/** A lease that has just been granted. */
+export function leaseState(
+  { holder, forMs }: LeaseRequest,
+  fence: number,
+): LeaseState {
+  return { holder, fence, remainingMs: forMs };
 }

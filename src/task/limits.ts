@@ -1,12 +1,15 @@
 /** The limits of a store, their defaults, and the checks of what is bounded. */
 
 import { requireInteger, utf8Bytes } from "../storage/checks.ts";
-import { TaskLimitError } from "./errors.ts";
+import { toJsonValue } from "./json_value.ts";
+import { TaskLimitError } from "./limit_errors.ts";
 
 /** What a store allows. Larger requests are refused, never cut down. */
 export interface TaskLimits {
-  /** Live tasks of one owner. Default: 100. */
+  /** Live tasks of one owner, in any state. Default: 1,000. */
   readonly maxTasksPerOwner?: number;
+  /** Tasks of one owner that have not ended. Default: 100. */
+  readonly maxActiveTasksPerOwner?: number;
   /** The TTL of a task that asks for none, in milliseconds. Default: 1 hour. */
   readonly defaultTtlMs?: number;
   /** The longest TTL, in milliseconds; `Infinity`: none is too long. Default: 24 hours. */
@@ -25,7 +28,8 @@ export const MAX_DURATION_MS = 1e14;
 /** Every limit, with its default where none was given. */
 export function resolveLimits(limits: TaskLimits): Required<TaskLimits> {
   const all = {
-    maxTasksPerOwner: 100,
+    maxTasksPerOwner: 1000,
+    maxActiveTasksPerOwner: 100,
     defaultTtlMs: 60 * 60 * 1000,
     maxTtlMs: 24 * 60 * 60 * 1000,
     maxVariablesBytes: 1024 * 1024,
@@ -67,7 +71,8 @@ export function checkTtl(
 }
 
 /**
- * Merges new values into the variables of a task; null deletes a name.
+ * Merges new values into the variables of a task, as JSON keeps them; null
+ * deletes a name.
  *
  * @throws {TaskLimitError} If what results is over a limit.
  */
@@ -84,9 +89,13 @@ export function mergeVariables(
   const kept = Object.entries(variables)
     .filter(([name]) => !Object.hasOwn(changes, name));
   const added = Object.entries(changes)
-    .filter(([, value]) => value !== null && value !== undefined);
+    .filter(([, value]) => value !== null && value !== undefined)
+    .map(([name, value]) => [name, toJsonValue(value)] as const)
+    .filter(([, value]) => value !== undefined);
   const merged = Object.fromEntries([...kept, ...added]);
-  const bytes = utf8Bytes(JSON.stringify(merged));
+  const text = JSON.stringify(merged);
+  if (text.length * 3 <= limits.maxVariablesBytes) return merged;
+  const bytes = utf8Bytes(text);
   if (bytes > limits.maxVariablesBytes) {
     throw new TaskLimitError(
       "maxVariablesBytes",

@@ -14,7 +14,7 @@ export interface TaskStoreOptions {
   /** The poll interval of a task that asks for none, in milliseconds. Default: 500. */
   readonly pollIntervalMs?: number;
   /**
-   * Where the TTL counts from: `"creation"` (default), or anew from the final
+   * Where the TTL counts from: `"creation"` (default), or again from the final
    * state with `"completion"`, as the store of the 2025-11-25 SDK does.
    */
   readonly retention?: "creation" | "completion";
@@ -28,7 +28,7 @@ export interface TaskStoreOptions {
 
 /** Options of {@linkcode TaskStore.create}. */
 export interface CreateTaskOptions {
-  /** How long the task lives, in milliseconds; `null`: for ever. Default: `limits.defaultTtlMs`. */
+  /** How long the task lives, in milliseconds; `null`: without an end. Default: `limits.defaultTtlMs`. */
   readonly ttlMs?: number | null | undefined;
   /** How long a client should wait between two looks, in milliseconds. */
   readonly pollIntervalMs?: number | undefined;
@@ -60,6 +60,11 @@ export interface TaskUpdate {
   readonly inputRequests?: Readonly<Record<string, unknown>> | null | undefined;
   /** What the client has answered, all of it. */
   readonly inputResponses?: Readonly<Record<string, unknown>> | undefined;
+  /**
+   * The fence of the lease the write relies on, of a worker that has one: the
+   * write is refused once that lease has ended. Left out: anyone's write.
+   */
+  readonly fence?: number | undefined;
 }
 
 /** Options of {@linkcode TaskStore.list}. */
@@ -70,6 +75,8 @@ export interface ListTasksOptions {
   readonly limit?: number | undefined;
   /** Which end to begin at. Default: `"newest"`. */
   readonly order?: "newest" | "oldest" | undefined;
+  /** Whether only tasks that have not ended are listed. Default: `false`. */
+  readonly active?: boolean | undefined;
 }
 
 /** One page of an owner's tasks. */
@@ -82,9 +89,15 @@ export interface TaskPage {
 
 /** Options of {@linkcode TaskStore.lease} and {@linkcode TaskStore.renew}. */
 export interface LeaseOptions {
-  /** How long the lease holds, in milliseconds. */
+  /** How long the lease holds, in milliseconds, an integer from 1. */
   readonly forMs: number;
   /** The worker's own name, unique among workers. */
+  readonly holder: string;
+}
+
+/** Options of {@linkcode TaskStore.release}. */
+export interface ReleaseOptions {
+  /** The worker's own name. */
   readonly holder: string;
 }
 

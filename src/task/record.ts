@@ -1,6 +1,6 @@
 /**
  * What is stored of a task: the record of the Rust crate pmcp-tasks, and what
- * the second protocol era and leases add to it.
+ * the second protocol era and runs add to it.
  */
 
 import type { TaskStatus } from "./status.ts";
@@ -17,7 +17,7 @@ export interface Task {
   readonly createdAt: string;
   /** RFC 3339, with milliseconds. */
   readonly lastUpdatedAt: string;
-  /** How long the task lives, in milliseconds; `null`: for ever. */
+  /** How long the task lives, in milliseconds; `null`: without an end. */
   readonly ttl: number | null;
   /** How long a client should wait between two looks, in milliseconds. */
   readonly pollInterval?: number;
@@ -33,14 +33,28 @@ export interface JsonRpcError {
   readonly data?: unknown;
 }
 
-/** Who works on a task, and until when that holds. */
+/**
+ * Who works on a task. The storage keeps it beside the record and judges it by
+ * its own clock; what it says of time is an estimate, as of the moment the
+ * record was read or the lease was asked for.
+ */
 export interface TaskLease {
   /** The worker's own name. */
   readonly holder: string;
-  /** When the lease runs out unless renewed, RFC 3339. */
+  /** The number of this acquisition, for {@linkcode TaskUpdate.fence}. */
+  readonly fence: number;
+  /** The time the lease had left, in milliseconds. */
+  readonly remainingMs: number;
+  /** When the lease runs out unless renewed, by this instance's clock, RFC 3339. */
   readonly expiresAt: string;
-  /** Set when it has run out and the task was failed for it, RFC 3339. */
-  readonly lostAt?: string;
+}
+
+/** The lease a task was failed for: its worker had not renewed it. */
+export interface LostLease {
+  /** The name of the worker. */
+  readonly holder: string;
+  /** When the task was failed, RFC 3339. */
+  readonly lostAt: string;
 }
 
 /**
@@ -66,10 +80,41 @@ export interface TaskRecord {
   readonly inputRequests?: Readonly<Record<string, unknown>>;
   /** What the client has answered, by key. */
   readonly inputResponses?: Readonly<Record<string, unknown>>;
-  /** Who works on it. */
-  readonly lease?: TaskLease;
+  /** Set when the task was failed for a lost worker. */
+  readonly lostLease?: LostLease;
   /** Tells two requests under one chosen id apart. */
   readonly requestFingerprint?: string;
+  /**
+   * A random name of this task alone, made with it: it tells two tasks apart
+   * that had one id after another. Records of other programs have none.
+   */
+  readonly runId?: string;
+  /**
+   * The place of the task after others that its process made in the same
+   * millisecond, in microseconds; left out for the first.
+   */
+  readonly createdOrder?: number;
+  /** Who works on it, while it has not ended; not part of the data. */
+  readonly lease?: TaskLease;
   /** The version the record was read or written at; not part of the data. */
   readonly version: number;
+  /**
+   * The name of the write it was read from or written by; empty where another
+   * program wrote it. Not part of the data.
+   */
+  readonly etag: string;
+}
+
+/** What of a record is in its data: all but what the storage says of it. */
+export type RecordFields = Omit<TaskRecord, "version" | "etag" | "lease">;
+
+/**
+ * Whether two records are of one task, and not of two that had one id after
+ * another.
+ */
+export function isSameTask(a: TaskRecord, b: TaskRecord): boolean {
+  // Another program may have rewritten ours without what it does not know.
+  return a.runId !== undefined && b.runId !== undefined
+    ? a.runId === b.runId
+    : Date.parse(a.task.createdAt) === Date.parse(b.task.createdAt);
 }

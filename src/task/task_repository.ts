@@ -1,31 +1,35 @@
 /**
  * Task records in a storage backend: coded and sealed, checked to be their
  * owner's, failed where their worker is lost, with storage errors in the words
- * of the task domain. `TaskStore` reads and writes through it.
+ * of the task domain. Everything above reads and writes through it.
  */
 
-import type { StorageBackend, VersionedRecord } from "../storage/backend.ts";
+import type {
+  RecordMeta,
+  StorageBackend,
+  VersionedRecord,
+} from "../storage/backend.ts";
 import {
-  CapacityExceededError,
-  InvalidCursorError,
+  BackendError,
+  FencedError,
   InvalidKeyError,
+  LeaseConflictError,
   NotFoundError,
-  StorageError,
   VersionConflictError,
 } from "../storage/errors.ts";
-import { makeKey, makePrefix, parseKey } from "../storage/keys.ts";
-import { type ChangePolicy, retain } from "./change.ts";
-import { decodeRecord, encodeRecord, recordText } from "./codec.ts";
-import {
-  ResourceExhaustedError,
-  TaskCursorError,
-  TaskNotFoundError,
-  TaskStorageError,
-} from "./errors.ts";
-import { failForLostWorker, hasLostWorker } from "./lease.ts";
+import { makeKey, makePrefix } from "../storage/keys.ts";
+import type { LeaseRequest, LeaseState } from "../storage/leases.ts";
+import { newOperationId } from "../storage/operation_id.ts";
+import { type ChangePolicy, failForLostWorker } from "./change.ts";
+import { placeOf } from "./creation_order.ts";
+import { TaskNotFoundError } from "./errors.ts";
+import { leaseState, requireLeases, withLease } from "./lease.ts";
 import type { ListTasksOptions, TaskPage } from "./options.ts";
 import type { TaskRecord } from "./record.ts";
-import { requireUnsealed, type Sealer } from "./seal.ts";
+import { RecordCodec } from "./record_codec.ts";
+import type { Sealer } from "./seal.ts";
+import { isFinalStatus } from "./status.ts";
+import { toTaskError } from "./storage_errors.ts";
 
 /** What the records of a store are kept with. */
 export interface TaskRepositoryOptions {
@@ -35,47 +39,75 @@ export interface TaskRepositoryOptions {
   readonly clock: () => number;
 }
 
+/** A record, or none; a promise of it where more than the text decides. */
+type Received = TaskRecord | undefined | Promise<TaskRecord | undefined>;
+
 /** The records of a store. Owners are given checked. */
 export class TaskRepository {
   readonly #backend: StorageBackend;
   readonly #policy: ChangePolicy;
-  readonly #sealer: Sealer | undefined;
+  readonly #codec: RecordCodec;
   readonly #clock: () => number;
+  /** What one read of the backend was decoded to, for all who watch it. */
+  readonly #received = new WeakMap<VersionedRecord, Received>();
 
   constructor({ backend, policy, sealer, clock }: TaskRepositoryOptions) {
     this.#backend = backend;
     this.#policy = policy;
-    this.#sealer = sealer;
+    this.#codec = new RecordCodec(sealer);
     this.#clock = clock;
   }
 
   /**
-   * Writes a record that must not exist yet, within its owner's quota.
+   * Writes a record that must not exist yet, within its owner's quotas.
    *
+   * @param lease The lease it is under from its first moment.
    * @returns The record; `undefined` if one of its id exists.
    */
-  async create(record: TaskRecord): Promise<TaskRecord | undefined> {
-    const { taskId } = record.task;
-    const key = makeKey(record.ownerId, taskId);
-    const { data, record: written } = await this.#encode(record);
+  async create(
+    record: TaskRecord,
+    lease: LeaseRequest | undefined,
+  ): Promise<TaskRecord | undefined> {
+    const { ownerId, task: { taskId } } = record;
+    const { limits } = this.#policy;
+    const key = makeKey(ownerId, taskId);
+    const leases = lease && requireLeases(this.#backend);
+    const data = await this.#codec.encode(record);
+    const operationId = newOperationId();
+    const options = {
+      meta: { ...metaOf(record), operationId },
+      maxRecords: limits.maxTasksPerOwner,
+      maxActive: limits.maxActiveTasksPerOwner,
+    };
     try {
-      const version = await this.#backend.create(key, data, {
-        meta: metaOf(written),
-        maxRecords: this.#policy.limits.maxTasksPerOwner,
-      });
-      return { ...written, version };
+      if (lease === undefined) {
+        const version = await this.#backend.create(key, data, options);
+        return { ...record, version, etag: operationId };
+      }
+      const { fence } = await leases!.create(key, data, lease, options);
+      const created = { ...record, version: 1, etag: operationId };
+      return withLease(created, leaseState(lease, fence), this.#clock());
     } catch (error) {
       if (error instanceof VersionConflictError) return undefined;
-      throw toTaskError(error, taskId);
+      throw toTaskError(error, taskId, await this.#stored(error, record));
     }
   }
 
-  /** The live record, if there is one; failed first if its worker is lost. */
-  async find(taskId: string, owner: string): Promise<TaskRecord | undefined> {
+  /**
+   * Reads the live record, if there is one; failed first if its worker is lost.
+   *
+   * @param endedFence A lease the storage has just said to have run out.
+   */
+  async find(
+    taskId: string,
+    owner: string,
+    endedFence?: number,
+  ): Promise<TaskRecord | undefined> {
     const key = keyOf(owner, taskId);
     if (key === undefined) return undefined;
     try {
-      return await this.#receive(key, owner, await this.#backend.get(key));
+      const stored = await this.#backend.get(key);
+      return await this.#receive(key, owner, stored, endedFence);
     } catch (error) {
       if (error instanceof NotFoundError) return undefined;
       throw toTaskError(error, taskId);
@@ -83,34 +115,58 @@ export class TaskRepository {
   }
 
   /**
-   * Writes a record over the one of its version.
+   * Writes a changed record over the very one it was made from; with a final
+   * state, the lease ends in the same write.
    *
-   * @throws {VersionConflictError} If another version stands.
+   * @param fence The lease of the record it was made from.
+   * @param operationId The name of the write.
+   * @throws {VersionConflictError} If another record is stored.
+   * @throws {FencedError} If that lease has ended.
    */
-  async replace(record: TaskRecord): Promise<TaskRecord> {
+  async replace(
+    record: TaskRecord,
+    fence: number | undefined,
+    operationId: string,
+  ): Promise<TaskRecord> {
     const { taskId } = record.task;
-    const { data, record: written } = await this.#encode(record);
+    const data = await this.#codec.encode(record);
+    const meta = metaOf(record);
     try {
       const version = await this.#backend.putIfVersion(
         makeKey(record.ownerId, taskId),
         data,
-        record.version,
-        metaOf(written),
+        record,
+        fence === undefined
+          ? { ...meta, operationId }
+          : { ...meta, operationId, fence, releaseLease: !meta.active },
       );
-      return { ...written, version };
+      return { ...record, version, etag: operationId };
     } catch (error) {
-      if (error instanceof VersionConflictError) throw error;
-      throw toTaskError(error, taskId);
+      if (
+        error instanceof VersionConflictError || error instanceof FencedError
+      ) throw error;
+      throw toTaskError(error, taskId, storedAs(error, record, operationId));
     }
   }
 
-  /** Deletes a record; `true` if it was there. */
-  async delete(taskId: string, owner: string): Promise<boolean> {
+  /**
+   * Deletes a record.
+   *
+   * @param expected The record to delete; left out: whatever is stored.
+   * @returns `true` if it was there.
+   * @throws {VersionConflictError} If another record is stored.
+   */
+  async delete(
+    taskId: string,
+    owner: string,
+    expected?: TaskRecord,
+  ): Promise<boolean> {
     const key = keyOf(owner, taskId);
     if (key === undefined) return false;
     try {
-      return await this.#backend.delete(key);
+      return await this.#backend.delete(key, { expected });
     } catch (error) {
+      if (error instanceof VersionConflictError) throw error;
       throw toTaskError(error, taskId);
     }
   }
@@ -126,7 +182,9 @@ export class TaskRepository {
         records.map((stored) => this.#receive(stored.key, owner, stored)),
       );
       const tasks = found.filter((record): record is TaskRecord =>
-        record !== undefined
+        record !== undefined &&
+        // Its worker has just turned out to be lost.
+        !(options.active && isFinalStatus(record.task.status))
       );
       return nextCursor === undefined ? { tasks } : { tasks, nextCursor };
     } catch (error) {
@@ -134,24 +192,32 @@ export class TaskRepository {
     }
   }
 
-  /** Yields every version of a record, to its end. */
-  async *watch(
+  /** Opens the watch of a stored record, to be read with `receiveWatched`. */
+  watch(
     taskId: string,
     owner: string,
     signal: AbortSignal,
-  ): AsyncGenerator<TaskRecord, void, void> {
+  ): AsyncIterable<VersionedRecord> {
     const key = keyOf(owner, taskId);
     if (key === undefined) throw new TaskNotFoundError(taskId);
-    try {
-      for await (const stored of this.#backend.watch(key, { signal })) {
-        const record = await this.#receive(key, owner, stored);
-        if (record === undefined) throw new TaskNotFoundError(taskId);
-        yield record;
-      }
-    } catch (error) {
-      if (error instanceof NotFoundError) throw new TaskNotFoundError(taskId);
-      throw toTaskError(error, taskId);
+    return this.#backend.watch(key, { signal });
+  }
+
+  /**
+   * Reads what a watch has yielded. All watches of one record that were given
+   * one and the same read share what it is decoded to.
+   */
+  receiveWatched(
+    taskId: string,
+    owner: string,
+    stored: VersionedRecord,
+  ): Received {
+    let received = this.#received.get(stored);
+    if (received === undefined) {
+      received = this.#receive(makeKey(owner, taskId), owner, stored);
+      this.#received.set(stored, received);
     }
+    return received;
   }
 
   /**
@@ -168,46 +234,95 @@ export class TaskRepository {
   }
 
   /** A stored record as its owner may see it; nothing if it is not theirs. */
-  async #receive(
+  #receive(
     key: string,
     owner: string,
-    { data, version }: VersionedRecord,
-  ): Promise<TaskRecord | undefined> {
-    const record = decodeRecord(key, data, version);
-    // The key decides who owns a record; that it says so too is a second lock.
-    const isTheirs = record.ownerId === owner &&
-      record.task.taskId === parseKey(key).task;
-    if (!isTheirs) return undefined;
-    const opened = this.#sealer
-      ? await this.#sealer.open(key, record)
-      : requireUnsealed(key, record);
-    return await this.#settle(opened);
+    stored: VersionedRecord,
+    endedFence?: number,
+  ): Received {
+    const record = this.#codec.decode(key, owner, stored);
+    const { lease } = stored;
+    if (record === undefined || lease === undefined) return record;
+    return record instanceof Promise
+      ? record.then((opened) => this.#settle(key, opened, lease, endedFence))
+      : this.#settle(key, record, lease, endedFence);
+  }
+
+  /** A record with its lease; failed first where that has run out. */
+  #settle(
+    key: string,
+    record: TaskRecord,
+    lease: LeaseState,
+    endedFence: number | undefined,
+  ): Received {
+    if (isFinalStatus(record.task.status)) return record;
+    return lease.remainingMs > 0 && lease.fence !== endedFence
+      ? withLease(record, lease, this.#clock())
+      : this.#expire(key, record, lease);
   }
 
   /**
-   * Fails a task whose worker is lost before anyone sees it. Of all who see
-   * it at once, one write wins; the others read what it wrote.
+   * Fails a task whose worker is lost before anyone sees it. The storage
+   * decides whether it is; of all who see it at once, one write is applied,
+   * and the others read what it wrote.
    */
-  async #settle(record: TaskRecord): Promise<TaskRecord | undefined> {
+  async #expire(
+    key: string,
+    record: TaskRecord,
+    lease: LeaseState,
+  ): Promise<TaskRecord | undefined> {
     const now = this.#clock();
-    if (!hasLostWorker(record, now)) return record;
+    const failed = failForLostWorker(this.#policy, record, lease.holder, now);
+    const operationId = newOperationId();
+    const data = await this.#codec.encode(failed);
     try {
-      const failed = failForLostWorker(record, now);
-      return await this.replace(retain(this.#policy, failed, now));
+      const version = await requireLeases(this.#backend).expire(
+        key,
+        lease.fence,
+        data,
+        record,
+        { ...metaOf(failed), operationId },
+      );
+      return { ...failed, version, etag: operationId };
     } catch (error) {
-      if (!(error instanceof VersionConflictError)) throw error;
-      return await this.find(record.task.taskId, record.ownerId);
+      if (error instanceof LeaseConflictError) {
+        const { remainingMs } = error;
+        return withLease(record, { ...lease, remainingMs }, now);
+      }
+      if (error instanceof NotFoundError) return undefined;
+      if (
+        error instanceof VersionConflictError || error instanceof FencedError
+      ) return await this.find(record.task.taskId, record.ownerId);
+      // A reader asks for what is stored, not for how many replicas have it.
+      const written = storedAs(error, failed, operationId);
+      if (written !== undefined) return written;
+      throw toTaskError(error, record.task.taskId);
     }
   }
 
-  async #encode(
-    record: TaskRecord,
-  ): Promise<{ data: string; record: TaskRecord }> {
-    const plain = encodeRecord(record);
-    if (this.#sealer === undefined) return plain;
-    const sealed = await this.#sealer.seal(plain.record);
-    return { data: recordText(sealed), record: plain.record };
+  /** The record a failed creation has left, with the lease it was made under. */
+  async #stored(
+    error: unknown,
+    { ownerId, runId, task: { taskId } }: TaskRecord,
+  ): Promise<TaskRecord | undefined> {
+    if (!isStored(error)) return undefined;
+    const found = await this.find(taskId, ownerId).catch(() => undefined);
+    return found?.runId === runId ? found : undefined;
   }
+}
+
+/** Whether a failed write is stored all the same. */
+export function isStored(error: unknown): error is BackendError {
+  return error instanceof BackendError && error.outcome === "applied";
+}
+
+function storedAs(
+  error: unknown,
+  record: TaskRecord,
+  etag: string,
+): TaskRecord | undefined {
+  if (!isStored(error)) return undefined;
+  return { ...record, version: error.version ?? record.version + 1, etag };
 }
 
 /** The key; `undefined` where no task can be: such an id was never given. */
@@ -220,35 +335,11 @@ function keyOf(owner: string, taskId: string): string | undefined {
   }
 }
 
-function metaOf(
-  record: TaskRecord,
-): { createdAt: number; expiresAt: number | undefined } {
+function metaOf(record: TaskRecord): RecordMeta {
+  const { expiresAt, task } = record;
   return {
-    createdAt: Date.parse(record.task.createdAt),
-    expiresAt: record.expiresAt === null
-      ? undefined
-      : Date.parse(record.expiresAt),
+    createdAt: placeOf(record),
+    expiresAt: expiresAt === null ? undefined : Date.parse(expiresAt),
+    active: !isFinalStatus(task.status),
   };
-}
-
-/** A storage error as the domain's. Any other error is left as it is. */
-function toTaskError(error: unknown, taskId: string): unknown {
-  if (!(error instanceof StorageError)) return error;
-  if (error instanceof CapacityExceededError) {
-    return error.unit === "records"
-      ? new ResourceExhaustedError(
-        `the owner has ${error.actual} live tasks, the most allowed`,
-        "wait for tasks to expire, or delete some",
-        { cause: error },
-      )
-      : new ResourceExhaustedError(
-        `the record of task ${taskId} would have ${error.actual} bytes, over the limit of ${error.limit}`,
-        "store large results elsewhere and return a reference",
-        { cause: error },
-      );
-  }
-  if (error instanceof InvalidCursorError) {
-    return new TaskCursorError(error.cursor, { cause: error });
-  }
-  return new TaskStorageError(error.message, { cause: error });
 }

@@ -8,51 +8,35 @@
 
 import type { StorageBackend } from "../storage/backend.ts";
 import { requireInteger } from "../storage/checks.ts";
-import { VersionConflictError } from "../storage/errors.ts";
-import {
-  applyUpdate,
-  type ChangePolicy,
-  extendTtl,
-  isoTime,
-  leaseFrom,
-  withLease,
-} from "./change.ts";
+import { taskAbortSignal } from "./abort_signal.ts";
+import { applyUpdate, type ChangePolicy, extendTtl } from "./change.ts";
+import { newTask } from "./creation.ts";
 import {
   AnonymousOwnerError,
-  ConcurrentModificationError,
-  TaskError,
   TaskExistsError,
-  taskGone,
   TaskNotFoundError,
   TaskNotReadyError,
 } from "./errors.ts";
-import { fingerprintOf } from "./fingerprint.ts";
-import { hasLostWorker } from "./lease.ts";
-import {
-  checkTtl,
-  mergeVariables,
-  resolveLimits,
-  type TaskLimits,
-} from "./limits.ts";
+import { LeaseLooks } from "./lease_looks.ts";
+import { checkTtl, resolveLimits, type TaskLimits } from "./limits.ts";
 import type {
   CreateTaskOptions,
   LeaseOptions,
   ListTasksOptions,
+  ReleaseOptions,
   TaskPage,
   TaskRef,
   TaskStoreOptions,
   TaskUpdate,
 } from "./options.ts";
 import type { JsonRpcError, TaskRecord } from "./record.ts";
-import { TaskRepository } from "./task_repository.ts";
 import { Sealer } from "./seal.ts";
-import { taskAbortSignal } from "./abort_signal.ts";
 import { isFinalStatus, type TaskStatus } from "./status.ts";
-import { KeyedMutex } from "../util/keyed_mutex.ts";
-import { waitForTask, type WaitOptions, watchTask } from "./wait.ts";
-
-/** What a mutation makes of the record that stands; `undefined`: nothing. */
-type Change = (record: TaskRecord, now: number) => TaskRecord | undefined;
+import { type Change, TaskChanges } from "./task_changes.ts";
+import { TaskLeases } from "./task_leases.ts";
+import { TaskRepository } from "./task_repository.ts";
+import { waitForTask, type WaitOptions } from "./wait.ts";
+import { TaskWatch } from "./watch.ts";
 
 /**
  * Tasks with owners, states and an end.
@@ -61,7 +45,9 @@ type Change = (record: TaskRecord, now: number) => TaskRecord | undefined;
  * task that is missing or another owner's, `TaskNotFoundError`. A write to a
  * task in a final state throws `InvalidTransitionError`. Every mutation takes
  * the id of a task or a record of it the caller holds, which saves the read:
- * if the record is not the latest, the task is read and the change made anew.
+ * if the record is not the latest, the task is read and the change made again.
+ * A record of an earlier task of the same id changes nothing: that task is
+ * `TaskNotFoundError`.
  *
  * @example A task from creation to its result
  * ```ts
@@ -79,11 +65,12 @@ export class TaskStore implements AsyncDisposable {
   readonly #backend: StorageBackend;
   readonly #policy: ChangePolicy;
   readonly #records: TaskRepository;
+  readonly #changes: TaskChanges;
+  readonly #leases: TaskLeases;
+  readonly #looks = new LeaseLooks();
   readonly #allowAnonymous: boolean;
   readonly #pollIntervalMs: number;
-  readonly #maxWriteAttempts: number;
   readonly #clock: () => number;
-  readonly #queue = new KeyedMutex();
 
   /**
    * A store on a backend, which stays the caller's to close unless the store
@@ -114,15 +101,16 @@ export class TaskStore implements AsyncDisposable {
     }
     this.#backend = backend;
     this.#policy = { limits: resolveLimits(limits), retention };
-    this.#records = new TaskRepository({
+    const records = this.#records = new TaskRepository({
       backend,
       policy: this.#policy,
       sealer: encryption && new Sealer(encryption),
       clock,
     });
+    this.#changes = new TaskChanges({ records, maxWriteAttempts, clock });
+    this.#leases = new TaskLeases({ backend, records, clock });
     this.#allowAnonymous = allowAnonymous;
     this.#pollIntervalMs = pollIntervalMs;
-    this.#maxWriteAttempts = maxWriteAttempts;
     this.#clock = clock;
   }
 
@@ -142,9 +130,12 @@ export class TaskStore implements AsyncDisposable {
    *
    * @param ownerId Who may see it.
    * @param requestMethod The MCP method that makes it, such as `tools/call`.
-   * @throws {ResourceExhaustedError} At the owner's quota.
+   * @throws {ResourceExhaustedError} If the owner has
+   * `limits.maxTasksPerOwner` live or `limits.maxActiveTasksPerOwner` active
+   * tasks.
    * @throws {TaskLimitError} If the TTL or the variables are over a limit.
    * @throws {TaskExistsError} If the `taskId` is taken by another request.
+   * @throws {TypeError} If a lease is asked for and the backend keeps none.
    */
   async create(
     ownerId: string,
@@ -152,47 +143,24 @@ export class TaskStore implements AsyncDisposable {
     options: CreateTaskOptions = {},
   ): Promise<TaskRecord> {
     const owner = this.#owner(ownerId);
-    const { pollIntervalMs = this.#pollIntervalMs } = options;
-    requireInteger("pollIntervalMs", pollIntervalMs, 1);
-    const ttl = checkTtl(this.limits, options.ttlMs);
-    const taskId = options.taskId ?? crypto.randomUUID();
-    const fingerprint = options.request === undefined
-      ? undefined
-      : await fingerprintOf(options.request);
-    const now = this.#clock();
-    const time = isoTime(now);
-    const record: TaskRecord = {
-      task: {
-        taskId,
-        status: "working",
-        ...(options.statusMessage === undefined
-          ? {}
-          : { statusMessage: options.statusMessage }),
-        createdAt: time,
-        lastUpdatedAt: time,
-        ttl,
-        pollInterval: pollIntervalMs,
-      },
-      ownerId: owner,
-      variables: mergeVariables(this.limits, {}, options.variables ?? {}),
-      result: null,
-      requestMethod,
-      expiresAt: ttl === null ? null : isoTime(now + ttl),
-      ...(fingerprint ? { requestFingerprint: fingerprint } : {}),
-      ...(options.lease ? { lease: leaseFrom(options.lease, now) } : {}),
-      version: 0,
-    };
+    const { lease } = options;
+    const record = await newTask(owner, requestMethod, options, {
+      limits: this.limits,
+      pollIntervalMs: this.#pollIntervalMs,
+      now: this.#clock(),
+    });
+    const { task: { taskId }, requestFingerprint } = record;
     for (let attempt = 1;; attempt++) {
-      const created = await this.#records.create(record);
+      const created = await this.#records.create(record, lease);
       if (created !== undefined) return created;
       // Taken: by this very request, made before, or by another one.
-      const standing = await this.#records.find(taskId, owner);
-      if (standing === undefined && attempt < 3) continue; // ended in between
+      const found = await this.#records.find(taskId, owner);
+      if (found === undefined && attempt < 3) continue; // ended in between
       if (
-        standing?.requestMethod !== requestMethod ||
-        standing.requestFingerprint !== fingerprint
+        found?.requestMethod !== requestMethod ||
+        found.requestFingerprint !== requestFingerprint
       ) throw new TaskExistsError(taskId);
-      return standing;
+      return found;
     }
   }
 
@@ -211,6 +179,7 @@ export class TaskStore implements AsyncDisposable {
    * Changes several things of a task in one write.
    *
    * @throws {InvalidTransitionError} If its state does not allow it.
+   * @throws {LeaseLostError} If `update.fence` is of a lease that has ended.
    * @throws {TaskLimitError} If the variables would be over a limit.
    */
   update(
@@ -218,12 +187,16 @@ export class TaskStore implements AsyncDisposable {
     ownerId: string,
     update: TaskUpdate,
   ): Promise<TaskRecord> {
-    return this.modify(task, ownerId, () => update);
+    return this.#change(
+      task,
+      ownerId,
+      (record, now) => applyUpdate(this.#policy, record, update, now),
+    );
   }
 
   /**
-   * Changes a task by what it is: `change` is called with the record that
-   * stands, and again with a later one where others write first.
+   * Changes a task by what it is: `change` is called with the record as it is
+   * stored, and again with a later one where others write first.
    *
    * @param change Returns what is to change; `undefined`: nothing.
    * @throws {InvalidTransitionError} If its state does not allow the change.
@@ -234,7 +207,7 @@ export class TaskStore implements AsyncDisposable {
     ownerId: string,
     change: (record: TaskRecord) => TaskUpdate | undefined,
   ): Promise<TaskRecord> {
-    return this.#mutate(task, ownerId, (record, now) => {
+    return this.#change(task, ownerId, (record, now) => {
       const update = change(record);
       return update && applyUpdate(this.#policy, record, update, now);
     });
@@ -346,9 +319,12 @@ export class TaskStore implements AsyncDisposable {
     return await this.#records.page(this.#owner(ownerId), options);
   }
 
-  /** Deletes a task; `true` if it was there. */
-  async delete(taskId: string, ownerId: string): Promise<boolean> {
-    return await this.#records.delete(taskId, this.#owner(ownerId));
+  /**
+   * Deletes a task; `true` if it was there. By a record of an earlier task of
+   * the same id, nothing is deleted.
+   */
+  async delete(task: TaskRef, ownerId: string): Promise<boolean> {
+    return await this.#changes.delete(task, this.#owner(ownerId));
   }
 
   /**
@@ -363,7 +339,7 @@ export class TaskStore implements AsyncDisposable {
     options: { readonly ttlMs: number },
   ): Promise<TaskRecord> {
     const ttlMs = checkTtl(this.limits, options.ttlMs)!;
-    return await this.#mutate(
+    return await this.#change(
       task,
       ownerId,
       (record, now) => extendTtl(this.#policy, record, ttlMs, now),
@@ -372,22 +348,27 @@ export class TaskStore implements AsyncDisposable {
 
   /**
    * Takes a task for a worker: unless the lease is renewed before it runs out,
-   * the task is read by everyone as failed, and the worker's later writes are
-   * refused. The clocks of all instances must agree to well within `forMs`.
+   * the task is failed at the next look at it, and the worker's later writes
+   * are refused. The storage judges, by its own clock. A lease changes neither
+   * the version of the task nor what is stored of it.
    *
+   * @returns The task with its lease.
    * @throws {LeaseHeldError} If another worker holds it.
+   * @throws {TypeError} If the backend keeps no leases.
    */
   async lease(
     task: TaskRef,
     ownerId: string,
     options: LeaseOptions,
   ): Promise<TaskRecord> {
-    return await this.#lease(task, ownerId, options, false);
+    return await this.#leases.take(task, this.#owner(ownerId), options);
   }
 
   /**
-   * Prolongs a lease: it holds that long from now.
+   * Renews a lease: it holds that long from now. By a record with that lease
+   * it is one small call that neither reads nor writes the task.
    *
+   * @returns The record given, or by id the task as it is, with the lease.
    * @throws {LeaseHeldError} If the holder does not hold it.
    * @throws {LeaseLostError} If it has run out.
    */
@@ -396,11 +377,27 @@ export class TaskStore implements AsyncDisposable {
     ownerId: string,
     options: LeaseOptions,
   ): Promise<TaskRecord> {
-    return await this.#lease(task, ownerId, options, true);
+    return await this.#leases.renew(task, this.#owner(ownerId), options);
   }
 
   /**
-   * Yields the task as it stands, then every later version; ends when it is
+   * Releases a lease of a task that has not ended: nobody works on it then,
+   * and nobody is waited for. A final state releases it by itself.
+   *
+   * @returns `true` if it was released, now or before; `false` if the holder
+   * does not hold it.
+   */
+  async release(
+    task: TaskRef,
+    ownerId: string,
+    options: ReleaseOptions,
+  ): Promise<boolean> {
+    const { holder } = options;
+    return await this.#leases.release(task, this.#owner(ownerId), holder);
+  }
+
+  /**
+   * Yields the task as it is, then every later version; ends when it is
    * deleted or expires. It rides on events and does not poll.
    *
    * @throws {TaskNotFoundError} At the first step, if there is no such task.
@@ -409,13 +406,14 @@ export class TaskStore implements AsyncDisposable {
     taskId: string,
     ownerId: string,
     options: { readonly signal?: AbortSignal | undefined } = {},
-  ): AsyncIterable<TaskRecord> {
-    const owner = this.#owner(ownerId);
-    return watchTask({
-      clock: this.#clock,
-      open: (signal) => this.#records.watch(taskId, owner, signal),
-      refresh: () => this.#records.find(taskId, owner),
-    }, options.signal);
+  ): AsyncIterableIterator<TaskRecord> {
+    return new TaskWatch({
+      records: this.#records,
+      looks: this.#looks,
+      taskId,
+      owner: this.#owner(ownerId),
+      signal: options.signal,
+    });
   }
 
   /**
@@ -423,7 +421,8 @@ export class TaskStore implements AsyncDisposable {
    * and does not poll.
    *
    * @returns The task in that state.
-   * @throws {TaskTimeoutError} If that takes longer than `timeoutMs`.
+   * @throws {TaskTimeoutError} If that takes longer than `timeoutMs`, whatever
+   * the storage does.
    * @throws {InvalidTransitionError} If the task has ended in another state.
    * @throws {TaskExpiredError} If it expires meanwhile.
    */
@@ -435,7 +434,7 @@ export class TaskStore implements AsyncDisposable {
     return await waitForTask(
       taskId,
       this.#clock,
-      (signal) => this.watch(taskId, ownerId, { signal }),
+      () => this.watch(taskId, ownerId),
       options,
     );
   }
@@ -477,92 +476,11 @@ export class TaskStore implements AsyncDisposable {
     return ownerId === "" ? "local" : ownerId;
   }
 
-  /** Reads, changes and writes a task until no one else comes in between. */
-  async #mutate(
-    ref: TaskRef,
+  #change(
+    task: TaskRef,
     ownerId: string,
     change: Change,
   ): Promise<TaskRecord> {
-    const owner = this.#owner(ownerId);
-    const taskId = typeof ref === "string" ? ref : ref.task.taskId;
-    const held = typeof ref === "string" ? undefined : ref;
-    if (held !== undefined && held.ownerId !== owner) {
-      throw new TaskNotFoundError(taskId);
-    }
-    // Writes of this instance to one task take turns: only other instances
-    // are raced with.
-    return await this.#queue.run(`${owner}\n${taskId}`, async () => {
-      if (held !== undefined) {
-        const written = await this.#tryHeld(held, change);
-        if (written !== undefined) return written;
-      }
-      for (let attempt = 1;; attempt++) {
-        const record = await this.#records.find(taskId, owner);
-        if (record === undefined) throw taskGone(taskId, held, this.#clock());
-        const changed = change(record, this.#clock());
-        if (changed === undefined) return record;
-        const written = await this.#replace(changed);
-        if (!(written instanceof VersionConflictError)) return written;
-        if (attempt >= this.#maxWriteAttempts) {
-          throw new ConcurrentModificationError(taskId, attempt, {
-            cause: written,
-          });
-        }
-        await pause(attempt);
-      }
-    });
+    return this.#changes.change(task, this.#owner(ownerId), change);
   }
-
-  /**
-   * Writes on top of a record the caller holds. It may be out of date: then
-   * nothing of it decides, not even a refusal, and the task is read.
-   */
-  async #tryHeld(
-    held: TaskRecord,
-    change: Change,
-  ): Promise<TaskRecord | undefined> {
-    if (hasLostWorker(held, this.#clock())) return undefined;
-    let changed: TaskRecord | undefined;
-    try {
-      changed = change(held, this.#clock());
-    } catch (error) {
-      if (error instanceof TaskError) return undefined;
-      throw error;
-    }
-    if (changed === undefined) return undefined;
-    const written = await this.#replace(changed);
-    return written instanceof VersionConflictError ? undefined : written;
-  }
-
-  /** Writes a record; the conflict if another version stands by now. */
-  async #replace(
-    record: TaskRecord,
-  ): Promise<TaskRecord | VersionConflictError> {
-    try {
-      return await this.#records.replace(record);
-    } catch (error) {
-      if (error instanceof VersionConflictError) return error;
-      throw error;
-    }
-  }
-
-  #lease(
-    ref: TaskRef,
-    ownerId: string,
-    options: LeaseOptions,
-    renews: boolean,
-  ): Promise<TaskRecord> {
-    leaseFrom(options, this.#clock());
-    return this.#mutate(
-      ref,
-      ownerId,
-      (record, now) => withLease(record, options, renews, now),
-    );
-  }
-}
-
-/** Lets those who came first finish: up to 50 ms, at random. */
-function pause(attempt: number): Promise<void> {
-  const ms = Math.random() * Math.min(2 ** attempt, 50);
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

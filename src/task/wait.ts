@@ -1,4 +1,4 @@
-/** Watching a task and waiting for one: by event, without polling. */
+/** Waiting for a task to be in a state: by event, without polling. */
 
 import { MAX_TIMER_MS } from "../storage/checks.ts";
 import {
@@ -15,74 +15,26 @@ export interface WaitOptions {
   readonly status?: TaskStatus | readonly TaskStatus[] | undefined;
   /** Any final state. */
   readonly final?: boolean | undefined;
-  /** The most time to wait, in milliseconds. Default: no bound. */
+  /**
+   * The most time to wait, in milliseconds; it is kept whatever the storage
+   * does. Default: no bound.
+   */
   readonly timeoutMs?: number | undefined;
   /** Ends the wait: it throws the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What the watch of a task needs of its store. */
-export interface TaskWatchSource {
-  readonly clock: () => number;
-  /** Opens the watch of the stored record. */
-  open(signal: AbortSignal): AsyncIterable<TaskRecord>;
-  /** Looks at the task, which fails it if its worker is lost. */
-  refresh(): Promise<TaskRecord | undefined>;
-}
-
-/** How soon a lease that should have run out is looked at again. */
-const MIN_RECHECK_MS = 10;
-
 /**
- * Yields every version of a task. No event tells that a lease has run out, so
- * the watch looks at the task then, which makes the event.
+ * How much longer a task may take that was not seen in time, in milliseconds:
+ * with a time of 0 it is looked at once where the storage is well.
  */
-export async function* watchTask(
-  source: TaskWatchSource,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<TaskRecord, void, void> {
-  const stop = new AbortController();
-  const forward = () => stop.abort(signal?.reason);
-  if (signal?.aborted) forward();
-  signal?.addEventListener("abort", forward);
-  const records = source.open(stop.signal)[Symbol.asyncIterator]();
-  try {
-    let leaseEnd = Infinity;
-    while (true) {
-      const next = records.next();
-      while (!await settlesBefore(next, leaseEnd - source.clock())) {
-        // Timers and clocks may differ: until the lease has run out for the
-        // store too, it is looked at again.
-        leaseEnd = Math.max(
-          leaseEndOf(await source.refresh()),
-          source.clock() + MIN_RECHECK_MS,
-        );
-      }
-      const { done, value } = await next;
-      if (done) return;
-      leaseEnd = leaseEndOf(value);
-      yield value;
-    }
-  } finally {
-    signal?.removeEventListener("abort", forward);
-    stop.abort();
-    // Ends the subscription; the abort has woken a step still under way.
-    await records.return?.().catch(() => {});
-  }
-}
-
-/** When the lease of a task runs out; `Infinity` where that means nothing. */
-function leaseEndOf(record: TaskRecord | undefined): number {
-  return record?.lease && !isFinalStatus(record.task.status)
-    ? Date.parse(record.lease.expiresAt)
-    : Infinity;
-}
+const FIRST_LOOK_MS = 30;
 
 /** Waits for a task; see `TaskStore.waitFor` for what it promises. */
 export async function waitForTask(
   taskId: string,
   clock: () => number,
-  watch: (signal: AbortSignal) => AsyncIterable<TaskRecord>,
+  open: () => AsyncIterableIterator<TaskRecord>,
   { status, final = false, timeoutMs, signal }: WaitOptions,
 ): Promise<TaskRecord> {
   const wanted: readonly TaskStatus[] = [status ?? []].flat();
@@ -97,52 +49,42 @@ export async function waitForTask(
     );
   }
   signal?.throwIfAborted();
-  const stop = new AbortController();
-  const forward = () => stop.abort(signal?.reason);
-  signal?.addEventListener("abort", forward);
   let last: TaskRecord | undefined;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const start = performance.now();
-  const limit = (ms: number) => {
-    timer = setTimeout(() => {
-      stop.abort(new TaskTimeoutError(taskId, ms, last!.task.status));
-    }, Math.max(0, ms - (performance.now() - start)));
-  };
-  try {
-    for await (const record of watch(stop.signal)) {
+  let isLate = false;
+  const timeout = () =>
+    new TaskTimeoutError(taskId, timeoutMs!, last?.task.status);
+  const watch = open();
+  const follow = async () => {
+    for await (const record of watch) {
       last = record;
       const now = record.task.status;
       if (wanted.includes(now) || (final && isFinalStatus(now))) return record;
       if (isFinalStatus(now)) {
         throw new InvalidTransitionError(taskId, now, wanted[0] ?? now);
       }
-      // However short the time: the task has been looked at once.
-      if (timer === undefined && timeoutMs !== undefined) {
-        if (timeoutMs <= MAX_TIMER_MS) limit(timeoutMs);
-      }
+      if (isLate) throw timeout();
     }
     throw taskGone(taskId, last, clock());
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", forward);
-  }
-}
+  };
+  if (timeoutMs === undefined && signal === undefined) return await follow();
 
-/** Whether a promise settles before the time is over. */
-async function settlesBefore(
-  promise: Promise<unknown>,
-  ms: number,
-): Promise<boolean> {
-  const settled = promise.then(() => true, () => true);
-  if (ms === Infinity) return await settled;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const over = new Promise<boolean>((resolve) => {
-    const delay = Math.min(Math.max(ms, 0), MAX_TIMER_MS);
-    timer = setTimeout(() => resolve(false), delay);
+  let onAbort: (() => void) | undefined;
+  const interrupted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal?.reason);
+    signal?.addEventListener("abort", onAbort);
+    if (timeoutMs === undefined || timeoutMs > MAX_TIMER_MS) return;
+    timer = setTimeout(() => {
+      isLate = true;
+      if (last !== undefined) return reject(timeout());
+      timer = setTimeout(() => reject(timeout()), FIRST_LOOK_MS);
+    }, timeoutMs);
   });
   try {
-    return await Promise.race([settled, over]);
+    return await Promise.race([follow(), interrupted]);
   } finally {
     clearTimeout(timer);
+    if (onAbort) signal?.removeEventListener("abort", onAbort);
+    watch.return?.();
   }
 }

@@ -1,7 +1,6 @@
 /** Following a task through failures of the storage, for as long as needed. */
 
-import { BackendError } from "../storage/errors.ts";
-import { TaskStorageError } from "./errors.ts";
+import { isTransient } from "./error_kind.ts";
 import type { TaskRecord } from "./record.ts";
 
 /** How long to wait before a watch that failed is opened again. */
@@ -31,17 +30,11 @@ export async function* watchWithRetry(
       for await (const record of watch()) yield record;
       return;
     } catch (error) {
-      if (signal?.aborted || !isTransientStorageError(error)) throw error;
+      if (signal?.aborted || !isTransient(error)) throw error;
       onError?.(error);
       await sleep(REOPEN_MS, signal);
     }
   }
-}
-
-/** Whether the storage failed in a way that may pass. */
-export function isTransientStorageError(error: unknown): boolean {
-  return error instanceof TaskStorageError &&
-    error.cause instanceof BackendError && !error.cause.closed;
 }
 
 /** Waits; an abort ends the wait. */

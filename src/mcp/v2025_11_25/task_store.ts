@@ -44,14 +44,15 @@ export interface SdkTaskStoreOptions extends SdkOwnerOptions {
  *   `defaultOwner`. Calls without a session are *not* free to see every task.
  * - The store's limits hold. A TTL that is longer, or none (`null`), becomes
  *   `limits.maxTtlMs`, one left out or not above 0 `limits.defaultTtlMs`; the
- *   task says which. One owner has at most `limits.maxTasksPerOwner` tasks.
+ *   task says which. One owner has at most `limits.maxTasksPerOwner` tasks,
+ *   of which `limits.maxActiveTasksPerOwner` have not ended.
  * - A cancelled task has a result: an `isError` one with the message of its
  *   cancellation. A task that failed with a JSON-RPC error, such as one whose
  *   worker was lost, answers `tasks/result` with that error.
  * - `context` is kept as the variables of the task.
  *
  * Give it a `TaskStore` with `retention: "completion"`: then the TTL counts
- * anew from the end of the task, as the SDK has it.
+ * again from the end of the task, as the SDK has it.
  *
  * @example Hand it to a server, bound to who is authenticated
  * ```ts

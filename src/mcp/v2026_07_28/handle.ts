@@ -5,6 +5,7 @@
  * @module
  */
 
+import { TaskStorageError } from "../../task/errors.ts";
 import type { TaskRecord } from "../../task/record.ts";
 import { watchWithRetry } from "../../task/watch_with_retry.ts";
 import type { TaskUpdate } from "../../task/options.ts";
@@ -108,6 +109,8 @@ export class StoredTaskHandle implements TaskHandle {
   readonly #capabilities: Readonly<Record<string, unknown>>;
   readonly #onError: (error: unknown) => void;
   readonly #usedKeys = new Set<string>();
+  /** The lease the handler works under: with its end, every write is refused. */
+  readonly #fence: number | undefined;
   /** What was last written: to write on top of it saves a read. */
   #record: TaskRecord;
 
@@ -121,28 +124,50 @@ export class StoredTaskHandle implements TaskHandle {
     this.#store = options.store;
     this.#record = options.record;
     this.#owner = options.record.ownerId;
+    this.#fence = options.record.lease?.fence;
     this.#capabilities = options.capabilities;
     this.#onError = options.onError;
     this.taskId = options.record.task.taskId;
     this.signal = options.signal;
   }
 
-  /** Writes on top of the latest record known here. */
-  async write(
-    write: (latest: TaskRecord) => Promise<TaskRecord>,
+  /**
+   * Changes the task, as its worker.
+   *
+   * @throws {LeaseLostError} If the lease has ended.
+   */
+  async update(
+    update: TaskUpdate | ((latest: TaskRecord) => TaskUpdate),
   ): Promise<void> {
-    const written = await write(this.#record);
+    const fence = this.#fence;
+    try {
+      this.#learn(
+        await this.#store.modify(this.#record, this.#owner, (latest) => ({
+          ...(typeof update === "function" ? update(latest) : update),
+          fence,
+        })),
+      );
+    } catch (error) {
+      // Stored, though too few replicas have it: what follows is on top of it.
+      if (error instanceof TaskStorageError && error.record) {
+        this.#learn(error.record);
+      }
+      throw error;
+    }
+  }
+
+  #learn(written: TaskRecord): void {
     if (written.version > this.#record.version) this.#record = written;
   }
 
   async setStatus(message: string): Promise<void> {
-    await this.#update({ statusMessage: message });
+    await this.update({ statusMessage: message });
   }
 
   async setVariables(
     variables: Readonly<Record<string, unknown>>,
   ): Promise<void> {
-    await this.#update({ variables });
+    await this.update({ variables });
   }
 
   async requestInput<Requests extends Readonly<Record<string, InputRequest>>>(
@@ -156,22 +181,14 @@ export class StoredTaskHandle implements TaskHandle {
     const asked = Object.fromEntries(
       [...keys].map(([name, key]) => [key, requests[name]]),
     );
-    await this.write((latest) =>
-      this.#store.modify(latest, this.#owner, ({ task, inputRequests }) => ({
-        ...(task.status === "working" ? { status: "input_required" } : {}),
-        inputRequests: { ...inputRequests, ...asked },
-      }))
-    );
+    await this.update(({ task, inputRequests }) => ({
+      ...(task.status === "working" ? { status: "input_required" } : {}),
+      inputRequests: { ...inputRequests, ...asked },
+    }));
     const answers = await this.#answersTo([...keys.values()]);
     return Object.fromEntries(
       [...keys].map(([name, key]) => [name, answers[key]]),
     ) as { readonly [Name in keyof Requests]: InputResponse };
-  }
-
-  async #update(update: TaskUpdate): Promise<void> {
-    await this.write((latest) =>
-      this.#store.update(latest, this.#owner, update)
-    );
   }
 
   /** Waits, by event, until every key has been answered. */

@@ -1,19 +1,13 @@
 /** Keeps the lease of a running task: renewed in time, or given up in time. */
 
-import {
-  InvalidTransitionError,
-  LeaseHeldError,
-  LeaseLostError,
-  TaskExpiredError,
-  TaskNotFoundError,
-} from "../../task/errors.ts";
+import { errorKind } from "../../task/error_kind.ts";
 
 /** How long to wait before a renewal that failed is tried again. */
 const RETRY_MS = 500;
 
 /**
- * The part of a lease that is relied on: the rest is for clocks that differ
- * and timers that are late.
+ * The part of a lease that is relied on: the rest is for clocks that run at
+ * different speeds and timers that are late.
  */
 const RELIABLE = 0.9;
 
@@ -23,7 +17,7 @@ export interface LeaseRenewalOptions {
   readonly leaseMs: number;
   /** When the first one was asked for, as `performance.now()` has it. */
   readonly takenAt: number;
-  /** Prolongs the lease: it holds for `leaseMs` from now. */
+  /** Renews the lease: it holds for `leaseMs` from now. */
   readonly renew: () => Promise<void>;
   /** Called once, when the lease is lost; with why. */
   readonly onLost: (reason: unknown) => void;
@@ -72,9 +66,10 @@ export function startLeaseRenewal(
     try {
       await renew();
     } catch (error) {
-      if (error instanceof LeaseLostError || isGone(error)) return lose(error);
+      const kind = errorKind(error);
+      if (kind === "lease_lost" || kind === "gone") return lose(error);
       // Ended well, or by a cancellation, of which others tell the handler.
-      if (error instanceof InvalidTransitionError) return stop();
+      if (kind === "ended") return stop();
       lastError = error;
       if (!stopped) {
         next = setTimeout(attempt, Math.min(leaseMs / 10, RETRY_MS));
@@ -89,9 +84,4 @@ export function startLeaseRenewal(
   guard();
   next = setTimeout(attempt, leaseMs / 3);
   return stop;
-}
-
-function isGone(error: unknown): boolean {
-  return error instanceof LeaseHeldError ||
-    error instanceof TaskNotFoundError || error instanceof TaskExpiredError;
 }

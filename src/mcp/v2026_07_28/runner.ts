@@ -3,15 +3,10 @@
  * never outlives its worker unnoticed, and until the task has its outcome.
  */
 
-import {
-  ConcurrentModificationError,
-  InvalidTransitionError,
-  LeaseLostError,
-  TaskExpiredError,
-  TaskNotFoundError,
-} from "../../task/errors.ts";
+import { errorKind } from "../../task/error_kind.ts";
+import { TaskStorageError } from "../../task/errors.ts";
 import type { TaskRecord } from "../../task/record.ts";
-import { isTransientStorageError, sleep } from "../../task/watch_with_retry.ts";
+import { sleep } from "../../task/watch_with_retry.ts";
 import type { LeaseOptions, TaskUpdate } from "../../task/options.ts";
 import type { TaskStore } from "../../task/task_store.ts";
 import { INTERNAL_ERROR, RpcError, toClientError } from "../client_errors.ts";
@@ -56,6 +51,8 @@ interface RunningTask {
   readonly tool: string;
   readonly taskId: string;
   readonly owner: string;
+  /** The lease it runs under. */
+  readonly fence: number | undefined;
   /** Settles when the outcome is written, or can no longer be. */
   readonly ended: Promise<void>;
   /** Tells the handler that its result is no longer wanted. */
@@ -132,13 +129,14 @@ export class TaskRunner {
     const leasedAt = performance.now();
     // In one write: no death of this process leaves a task without a worker
     // that nobody would ever fail.
-    const record = await job.create({ holder, forMs: leaseMs });
+    const record = await this.#create(job, { holder, forMs: leaseMs });
     const { ownerId, task: { taskId } } = record;
     const controller = new AbortController();
     const running: RunningTask = {
       tool: job.tool,
       taskId,
       owner: ownerId,
+      fence: record.lease?.fence,
       ended: this.#run(record, job, controller, leasedAt).finally(() => {
         this.#running.delete(running);
       }),
@@ -148,9 +146,20 @@ export class TaskRunner {
     return record;
   }
 
+  /** Makes a task; one that is stored runs, whatever else was asked for. */
+  async #create(job: Job, lease: LeaseOptions): Promise<TaskRecord> {
+    try {
+      return await job.create(lease);
+    } catch (error) {
+      if (!(error instanceof TaskStorageError && error.record)) throw error;
+      this.#options.onError(error);
+      return error.record;
+    }
+  }
+
   /** Fails a task, by name; returns its id unless it has ended meanwhile. */
   async #interrupt(task: RunningTask): Promise<string | undefined> {
-    const { taskId, tool, owner } = task;
+    const { taskId, tool, owner, fence } = task;
     const error = {
       code: INTERNAL_ERROR,
       message: `interrupted: the server shut down before ${
@@ -159,7 +168,12 @@ export class TaskRunner {
     };
     try {
       // Stored before the handler hears of it: what it makes of that is late.
-      await this.#options.store.fail(taskId, owner, error);
+      await this.#options.store.update(taskId, owner, {
+        status: "failed",
+        statusMessage: error.message,
+        error,
+        fence,
+      });
       return taskId;
     } catch (thrown) {
       if (hasEnded(thrown)) return undefined;
@@ -193,10 +207,9 @@ export class TaskRunner {
     const stopKeeping = startLeaseRenewal({
       leaseMs,
       takenAt: leasedAt,
-      renew: () =>
-        handle.write((latest) =>
-          store.renew(latest, ownerId, { holder, forMs: leaseMs })
-        ),
+      renew: async () => {
+        await store.renew(record, ownerId, { holder, forMs: leaseMs });
+      },
       onLost: (reason) => {
         lost = true;
         onError(reason);
@@ -205,7 +218,7 @@ export class TaskRunner {
     });
     try {
       const outcome = await this.#perform(handle, job);
-      await this.#settle(handle, ownerId, outcome, () => lost);
+      await this.#settle(handle, outcome, () => lost);
     } catch (error) {
       onError(error);
     } finally {
@@ -226,24 +239,22 @@ export class TaskRunner {
   /** Writes the outcome, for as long as the lease allows it. */
   async #settle(
     handle: StoredTaskHandle,
-    owner: string,
     outcome: TaskUpdate,
     isLost: () => boolean,
   ): Promise<void> {
-    const { store, onError } = this.#options;
+    const { onError } = this.#options;
     let update = outcome;
     while (true) {
       try {
-        await handle.write((latest) => store.update(latest, owner, update));
+        await handle.update(update);
         return;
       } catch (error) {
-        if (error instanceof LeaseLostError) onError(error);
+        const kind = errorKind(error);
+        if (kind === "lease_lost") onError(error);
         if (hasEnded(error) || isLost()) return;
         onError(error);
-        if (
-          isTransientStorageError(error) ||
-          error instanceof ConcurrentModificationError
-        ) {
+        if (kind === "stored") return;
+        if (kind === "transient") {
           await sleep(REWRITE_MS);
           continue;
         }
@@ -262,6 +273,6 @@ export class TaskRunner {
 
 /** Whether a write came too late: the task has another end, or is no more. */
 function hasEnded(error: unknown): boolean {
-  return error instanceof InvalidTransitionError ||
-    error instanceof TaskNotFoundError || error instanceof TaskExpiredError;
+  const kind = errorKind(error);
+  return kind === "ended" || kind === "lease_lost" || kind === "gone";
 }

@@ -213,7 +213,7 @@ export class TaskSubscriptions {
     if (hasOthers || taskIds.length === 0) stream.end();
   }
 
-  /** Sends a task as it stands and at every change, until it has ended. */
+  /** Sends a task as it is and at every change, until it has ended. */
   async #notify(
     { stream, result }: OpenListen,
     taskId: string,
@@ -229,7 +229,7 @@ export class TaskSubscriptions {
       );
       for await (const record of versions) {
         const task = detailedTask(record);
-        // A lease renewed is a new version, but no news.
+        // A change of what clients do not see is a new version, but no news.
         const text = JSON.stringify(task);
         if (text !== last) {
           last = text;

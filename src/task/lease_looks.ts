@@ -1,0 +1,85 @@
+/**
+ * Looks at watched tasks when their leases should have run out: no event tells
+ * that a lease was taken, renewed or lost, and a look fails a task whose
+ * worker is lost, which makes the event. All watches of a task share them.
+ */
+
+import { MAX_TIMER_MS } from "../storage/checks.ts";
+import type { TaskRecord } from "./record.ts";
+import { isFinalStatus } from "./status.ts";
+
+/** How soon a lease that should have run out is looked at again. */
+const MIN_LOOK_MS = 10;
+/** How soon a look that failed is repeated. */
+const RETRY_MS = 1000;
+/** How often a task without a lease is looked at: it may have one since. */
+const SAFETY_LOOK_MS = 30_000;
+
+/** Reads a task, which fails it if its worker is lost. */
+export type Look = () => Promise<TaskRecord | undefined>;
+
+/** The looks at all watched tasks of a store. */
+export class LeaseLooks {
+  readonly #watched = new Map<string, WatchedTask>();
+
+  /**
+   * Begins to look at a task.
+   *
+   * @returns What the watch reports to.
+   */
+  join(key: string, look: Look): WatchedTask {
+    let watched = this.#watched.get(key);
+    if (watched === undefined) {
+      watched = new WatchedTask(look, () => this.#watched.delete(key));
+      this.#watched.set(key, watched);
+    }
+    watched.watches++;
+    return watched;
+  }
+}
+
+/** One task that is watched, by one watch or more. */
+export class WatchedTask {
+  watches = 0;
+  readonly #look: Look;
+  readonly #onEnd: () => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(look: Look, onEnd: () => void) {
+    this.#look = look;
+    this.#onEnd = onEnd;
+  }
+
+  /** Says what was seen of the task, which decides about the next look. */
+  seen(record: TaskRecord): void {
+    if (isFinalStatus(record.task.status)) return clearTimeout(this.#timer);
+    this.#lookIn(record.lease?.remainingMs ?? SAFETY_LOOK_MS);
+  }
+
+  /** Ends a watch; with the last one, the looks end. */
+  leave(): void {
+    if (--this.watches > 0) return;
+    clearTimeout(this.#timer);
+    this.#onEnd();
+  }
+
+  #lookIn(ms: number): void {
+    clearTimeout(this.#timer);
+    const delay = Math.min(Math.max(ms, MIN_LOOK_MS), MAX_TIMER_MS);
+    this.#timer = setTimeout(() => this.#lookNow(), delay);
+    // A sleeping watch alone does not keep a process alive.
+    (this.#timer as { unref?: () => void }).unref?.();
+  }
+
+  async #lookNow(): Promise<void> {
+    let record: TaskRecord | undefined;
+    try {
+      record = await this.#look();
+    } catch {
+      // The watch itself tells of a storage that fails.
+      if (this.watches > 0) this.#lookIn(RETRY_MS);
+      return;
+    }
+    if (this.watches > 0 && record !== undefined) this.seen(record);
+  }
+}

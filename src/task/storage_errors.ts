@@ -1,0 +1,56 @@
+/** Errors of the storage in the words of the task domain. */
+
+import {
+  CapacityExceededError,
+  InvalidCursorError,
+  StorageError,
+} from "../storage/errors.ts";
+import { TaskCursorError, TaskStorageError } from "./errors.ts";
+import { ResourceExhaustedError } from "./limit_errors.ts";
+import type { TaskRecord } from "./record.ts";
+
+/**
+ * A storage error as the domain's; any other error is left as it is.
+ *
+ * @param record The record that is stored although the write failed.
+ */
+export function toTaskError(
+  error: unknown,
+  taskId: string,
+  record?: TaskRecord,
+): unknown {
+  if (!(error instanceof StorageError)) return error;
+  if (error instanceof CapacityExceededError) return exhausted(error, taskId);
+  if (error instanceof InvalidCursorError) {
+    return new TaskCursorError(error.cursor, { cause: error });
+  }
+  return new TaskStorageError(error.message, { cause: error, record });
+}
+
+function exhausted(
+  error: CapacityExceededError,
+  taskId: string,
+): ResourceExhaustedError {
+  const { unit, actual, limit } = error;
+  const cause = { cause: error };
+  switch (unit) {
+    case "records":
+      return new ResourceExhaustedError(
+        `the owner has ${actual} live tasks of at most ${limit} (maxTasksPerOwner)`,
+        "wait for tasks to expire, or delete some",
+        cause,
+      );
+    case "active":
+      return new ResourceExhaustedError(
+        `the owner has ${actual} active tasks of at most ${limit} (maxActiveTasksPerOwner)`,
+        "wait for tasks to end, or cancel some",
+        cause,
+      );
+    case "bytes":
+      return new ResourceExhaustedError(
+        `the record of task ${taskId} would have ${actual} bytes, over the limit of ${limit}`,
+        "store large results elsewhere and return a reference",
+        cause,
+      );
+  }
+}
