@@ -236,7 +236,7 @@ redisTest("subscribing_is_tried_again_like_a_read", async (redis) => {
   }
 });
 
-redisTest("no_watch_fails_while_connections_are_cut", async (redis) => {
+redisTest("no_subscription_fails_while_connections_are_cut", async (redis) => {
   await using proxy = new TcpProxy(redis.url);
   await using watched = await Watched.open(proxy.url);
   let requests = 0;

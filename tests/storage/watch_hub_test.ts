@@ -173,7 +173,7 @@ Deno.test("hub: after a failed own write an event is read, and only then", async
   await watch.return();
 });
 
-Deno.test("hub: a write is announced at no cost where nobody watches", () => {
+Deno.test("hub: a write is announced at no cost where no watch is", () => {
   const engine = new FakeEngine();
   assert(engine.writing() === engine.writing());
   engine.ownWrite("two");
@@ -406,8 +406,8 @@ Deno.test("hub: it sleeps until the expiry, or the read for safety", async () =>
   const engine = new FakeEngine({ refreshMs: 50 });
   const watch = engine.watch();
   assertEquals(await watch.data(), "one");
-  engine.store("no event told of it");
-  assertEquals(await watch.data(), "no event told of it");
+  engine.store("without an event");
+  assertEquals(await watch.data(), "without an event");
   await watch.return();
   const expiring = new FakeEngine();
   expiring.store("short", { remainingMs: 50 });
