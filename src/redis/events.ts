@@ -126,7 +126,7 @@ export class EventHub {
   }
 }
 
-/** An event we do not understand still tells of a change. */
+/** An event that is not understood is still a change. */
 function versionOf(message: string): number | undefined {
   const version = Number(message);
   return Number.isSafeInteger(version) && version >= 0 ? version : undefined;

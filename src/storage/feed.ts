@@ -78,7 +78,7 @@ export class Feed {
       this.#writes--;
       const { current, life } = this.#view;
       if (result === "deleted") {
-        // An event may have told of it, and a new life have begun since.
+        // An event may have reported it, and a new life have begun since.
         if (life === look.life) this.#endLife();
         this.#view.isStale = true;
       } else if (result !== undefined && current !== undefined) {
@@ -185,7 +185,7 @@ export class Feed {
 
   #absent(): void {
     this.#endLife();
-    // An event has told of a record since the read began.
+    // An event has reported a record since the read began.
     if (this.#view.isAwaited) return;
     for (const watcher of [...this.#watchers]) {
       watcher.fail(new NotFoundError(this.#key));

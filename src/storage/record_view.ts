@@ -2,7 +2,7 @@
  * What one backend object knows of a record that is watched, and whether it
  * must read it again.
  *
- * Events, reads and own writes tell of the record. They arrive over different
+ * Events, reads and own writes report on the record. They arrive over different
  * connections and so in any order. The events of one channel are in order
  * among themselves; a read or an own write may be ahead of them.
  */
@@ -12,7 +12,7 @@ import type { WatchedRecord } from "./watch.ts";
 
 /**
  * How long after a read an event may arrive that is older than the read. A
- * deletion told within this time is checked, one told later is believed.
+ * deletion reported within this time is checked, a later one is believed.
  */
 const LATE_EVENT_MS = 1000;
 
@@ -38,7 +38,7 @@ export class RecordView {
   life = 0;
   /** Whether a read is needed, whatever the versions say. */
   isStale = true;
-  /** The highest version an event told since the last read began. */
+  /** The highest version an event reported since the last read began. */
   #wanted = 0;
   #isSuspect = false;
   /** The place in the order of events; 0 before the first of a life. */
@@ -56,7 +56,7 @@ export class RecordView {
     return !this.isStale && !this.isAwaited;
   }
 
-  /** Whether an event has told of a version that no read has found yet. */
+  /** Whether an event has reported a version that no read has found yet. */
   get isAwaited(): boolean {
     return this.#wanted > this.version;
   }
@@ -100,7 +100,7 @@ export class RecordView {
       isNewLife = current !== undefined && (!isNewer || look.isSuspect);
       if (isNewLife) {
         this.end();
-        // Unless an event told of the new life, its events are still to come.
+        // Unless an event reported the new life, its events are still to come.
         if (!look.isSuspect) this.#isEventVersionSure = false;
       }
       this.current = found;

@@ -85,7 +85,7 @@ export interface WatchSource {
   subscribe?(key: string, listener: ChangeListener): Subscription;
 }
 
-/** The handle of a write nobody watches. */
+/** The handle of a write without watches. */
 const UNWATCHED: OwnWrite = { done() {} };
 
 /**

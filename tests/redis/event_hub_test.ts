@@ -163,7 +163,7 @@ Deno.test("events: a refusal fails at once, a passing one is tried again", async
   }
 });
 
-Deno.test("events: a reset is told to every listener, and cuts a pause", async () => {
+Deno.test("events: a reset is passed to every listener, and cuts a pause", async () => {
   const { subscriber, events } = open();
   let resets = 0;
   await events.subscribe("c", ignore, () => resets++).ready;

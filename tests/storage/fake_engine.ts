@@ -64,12 +64,12 @@ export class FakeEngine {
     return this.record = { data, version, etag, ...more };
   }
 
-  /** Stores the next version and tells of it. */
+  /** Stores the next version and reports it. */
   write(data: string, more: Partial<WatchedRecord> = {}): void {
     this.emit(this.store(data, more).version);
   }
 
-  /** Deletes the record and tells of it. */
+  /** Deletes the record and reports it. */
   delete(): void {
     this.record = undefined;
     this.emit(0);

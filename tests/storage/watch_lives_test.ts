@@ -1,6 +1,6 @@
 /**
  * Which lives of a record a watch tells apart, whatever the order in which
- * events, reads and own writes tell of them.
+ * events, reads and own writes report them.
  *
  * @module
  */
@@ -81,7 +81,7 @@ Deno.test("lives: an own deletion ends at once, and its event ends no later watc
   await next.return();
 });
 
-Deno.test("lives: an own deletion that an event has told of ends no new life", async () => {
+Deno.test("lives: an own deletion that an event has reported ends no new life", async () => {
   const engine = new FakeEngine();
   const watch = engine.watch();
   assertEquals(await watch.data(), "one");
@@ -104,7 +104,7 @@ for (
     ["the same version and another etag", { version: 3, etag: "other" }],
   ] as const
 ) {
-  Deno.test(`lives: ${how} is a new life though no event told`, async () => {
+  Deno.test(`lives: ${how} is a new life though no event said so`, async () => {
     const engine = new FakeEngine();
     engine.store("two");
     engine.store("three");
@@ -134,7 +134,7 @@ Deno.test("lives: versions that start again are a new life, even one ahead", asy
   assertEquals(await watch.data(), "one");
   engine.write("two");
   assertEquals(await watch.data(), "two");
-  engine.record = undefined; // evicted: nothing told of it
+  engine.record = undefined; // evicted: without an event
   engine.store("new 1");
   engine.store("new 2");
   engine.store("new 3");
@@ -209,7 +209,7 @@ Deno.test("lives: what was deleted before the first read is not the record watch
   await watch.return();
 });
 
-Deno.test("lives: no record is an error at the first step, unless one is told", async () => {
+Deno.test("lives: no record is an error at the first step, unless an event reports one", async () => {
   const engine = new FakeEngine();
   engine.record = undefined;
   const error = await assertRejects(() => engine.watch().next(), NotFoundError);
