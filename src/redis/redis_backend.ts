@@ -26,7 +26,11 @@ import {
   checkFencing,
   checkWrite,
 } from "../storage/checks.ts";
-import { CapacityExceededError, NotFoundError } from "../storage/errors.ts";
+import {
+  CapacityExceededError,
+  NotFoundError,
+  VersionConflictError,
+} from "../storage/errors.ts";
 import { makePrefix, parseKey, splitKey } from "../storage/keys.ts";
 import type { LeaseRequest, LeaseStorage } from "../storage/leases.ts";
 import type { DueStorage } from "../storage/due.ts";
@@ -198,6 +202,8 @@ export class RedisBackend implements StorageBackend {
 
   async get(key: string): Promise<VersionedRecord> {
     const stored = await this.#read(key);
+    // No later watch of this backend begins with less.
+    this.#watches.saw(key, stored?.record ?? 0);
     if (stored === undefined) throw new NotFoundError(key);
     return stored.record;
   }
@@ -373,6 +379,11 @@ export class RedisBackend implements StorageBackend {
         ...this.#remaining(expiresAt),
       });
       return value;
+    } catch (error) {
+      if (error instanceof VersionConflictError) {
+        this.#watches.saw(key, error.actual);
+      }
+      throw error;
     } finally {
       own.done();
     }
