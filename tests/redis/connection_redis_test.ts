@@ -170,7 +170,7 @@ redisTest("flushed_scripts_are_loaded_again", async (redis) => {
     await redis.raw.scriptFlush();
     await call();
   }
-  // All at once: nobody's NOSCRIPT may reach a caller.
+  // All at once: no NOSCRIPT may reach a caller.
   await redis.raw.scriptFlush();
   await Promise.all(
     Array.from({ length: 50 }, (_, n) => backend.put(nthKey(n), "x", HOUR)),

@@ -1,6 +1,6 @@
 /**
  * Connections cut at random points, many times over, with others writing
- * meanwhile: what callers were told must agree with what stands.
+ * meanwhile: what callers were told must agree with what is stored.
  *
  * @module
  */
@@ -58,7 +58,7 @@ redisTest(
       }
     });
     await Promise.all(writers);
-    // Whoever was told that it won has written what stood at that version.
+    // A writer that was told that it won has written what was at that version.
     for (const [version, data] of stood) {
       if (won.has(version)) assertEquals(won.get(version), data);
     }

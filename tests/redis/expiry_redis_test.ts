@@ -1,6 +1,6 @@
 /**
- * The server's own expiry of every key, and the second check that stands
- * where it fails.
+ * The server's own expiry of every key, and the second check where it
+ * fails.
  *
  * @module
  */

@@ -40,7 +40,7 @@ for (const mode of ["down", "silent"] as const) {
         assert(tookMs < 1500, `${name} took ${tookMs} ms`);
         assert(error.cause instanceof Error, `${name} without a cause`);
       }
-      // Nothing that was refused is carried out later, when the server is back.
+      // Nothing that was refused is executed later, when the server is back.
       proxy.mode = "up";
       proxy.cutAll();
       const back = await redis.connect();
@@ -119,7 +119,7 @@ redisTest("watch_outlives_a_dropped_connection", async (redis) => {
     seen.push(version);
     if (version === 1) {
       proxy.cutAll();
-      // Nobody hears this event: it falls into the gap.
+      // No watch receives this event: it falls into the gap.
       await direct.put(KEY, "2", HOUR);
     } else if (version === 2) await direct.put(KEY, "3", HOUR);
     else await direct.delete(KEY);

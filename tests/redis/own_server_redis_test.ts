@@ -57,7 +57,7 @@ serverTest("durable_write_waits_for_its_replicas", async (server) => {
     const error = await assertRejects(write, BackendError, "0 of 1 replicas");
     assertEquals([error.outcome, error.version], ["applied", version]);
   }
-  // It stands on the primary, as the error says.
+  // It is stored on the primary, as the error says.
   assertEquals(await backend.get(KEY), { data: "z", version: 3 });
   await using replica = await startReplica(server);
   await using reader = await RedisBackend.connect(replica.url);

@@ -1,6 +1,6 @@
 /**
  * What the Redis tests stand on: a prefix of their own, a raw client beside
- * the backends, and a check that nothing is left behind for ever.
+ * the backends, and a check that nothing is left behind indefinitely.
  *
  * @module
  */
@@ -101,7 +101,7 @@ export class RedisFixture {
     }
   }
 
-  /** Deletes what is left; fails if any of it would have stayed for ever. */
+  /** Deletes what is left; fails if any of it has no TTL. */
   async [Symbol.asyncDispose](): Promise<void> {
     const forever: string[] = [];
     try {
