@@ -116,7 +116,7 @@ redisTest("borrowed_client_serves_every_operation", async (redis) => {
   await everyOperation(backend);
 });
 
-redisTest("backends_of_one_connection_close_apart", async (redis) => {
+redisTest("backends_of_one_connection_close_independently", async (redis) => {
   const backend = await redis.connect();
   const other = backend.withPrefix(`${redis.prefix}:other`);
   await other.put(KEY, "x", HOUR);

@@ -147,29 +147,32 @@ redisTest("expired_hash_without_a_ttl_is_absent", async (redis) => {
   }
 });
 
-redisTest("expires_at_lives_until_its_second_has_passed", async (redis) => {
-  const backend = await redis.connect();
-  const second = await serverSecond(redis) + 2;
-  await redis.raw.hSet(redis.record("alice", "t-1"), {
-    version: "1",
-    data: "x",
-    expires_at: `${second}`,
-  });
-  await waitUntil("absent", async () => {
-    // The server's own clock, before and after: no call is too slow for that.
-    const before = await serverSecond(redis);
-    try {
-      await backend.get(KEY);
-      assert(before < second, "lives too long");
-      return false;
-    } catch (error) {
-      assert(error instanceof NotFoundError);
-      assert(await serverSecond(redis) >= second, "gone too soon");
-      return true;
-    }
-  });
-  await redis.raw.del(redis.record("alice", "t-1"));
-});
+redisTest(
+  "record_lives_until_the_second_in_expires_at_has_passed",
+  async (redis) => {
+    const backend = await redis.connect();
+    const second = await serverSecond(redis) + 2;
+    await redis.raw.hSet(redis.record("alice", "t-1"), {
+      version: "1",
+      data: "x",
+      expires_at: `${second}`,
+    });
+    await waitUntil("absent", async () => {
+      // The server's own clock, before and after: no call is too slow for that.
+      const before = await serverSecond(redis);
+      try {
+        await backend.get(KEY);
+        assert(before < second, "lives too long");
+        return false;
+      } catch (error) {
+        assert(error instanceof NotFoundError);
+        assert(await serverSecond(redis) >= second, "gone too soon");
+        return true;
+      }
+    });
+    await redis.raw.del(redis.record("alice", "t-1"));
+  },
+);
 
 redisTest("expired_members_leave_the_indexes_on_create", async (redis) => {
   const backend = await redis.connect();

@@ -131,7 +131,7 @@ redisTest("watch_outlives_a_dropped_connection", async (redis) => {
   assert(performance.now() - start < 20_000);
 });
 
-redisTest("watch_sees_what_no_event_told_by_its_re_read", async (redis) => {
+redisTest("watch_sees_by_its_re_read_what_had_no_event", async (redis) => {
   const backend = await redis.connect({ watchRefreshMs: 100 });
   await backend.put(KEY, "1", HOUR);
   const record = redis.record("alice", "t-1");
