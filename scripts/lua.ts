@@ -6,18 +6,7 @@
  * @module
  */
 
-import * as library from "../mod.ts";
-
-/** The exported scripts, by the name of their constant. */
-function scripts(): Map<string, library.LuaScript> {
-  return new Map(
-    Object.entries(library as Record<string, unknown>)
-      .filter(([name]) => name.startsWith("LUA_")) as [
-        string,
-        library.LuaScript,
-      ][],
-  );
-}
+import { LUA_SCRIPTS } from "./lib/lua_scripts.ts";
 
 if (import.meta.main) {
   const [wanted, ...rest] = Deno.args;
@@ -25,18 +14,17 @@ if (import.meta.main) {
     console.error("usage: deno task lua [NAME]");
     Deno.exit(2);
   }
-  const known = scripts();
-  const found = [...known].find(([constant, { name }]) =>
+  const found = [...LUA_SCRIPTS].find(([constant, { name }]) =>
     wanted === constant || wanted === name
   )?.[1];
   if (found) console.log(found.source);
   else if (wanted === undefined) {
-    for (const [constant, { name, source, keys, args }] of known) {
+    for (const [constant, { name, source, keys, args }] of LUA_SCRIPTS) {
       console.log(`${constant}  ${name}, ${source.split("\n").length} lines`);
       console.log(`  KEYS ${keys.join(", ")}\n  ARGV ${args.join(", ")}`);
     }
   } else {
-    const names = [...known.values()].map(({ name }) => name);
+    const names = [...LUA_SCRIPTS.values()].map(({ name }) => name);
     console.error(
       `"${wanted}" is no script: expected one of ${names.join(", ")}`,
     );

@@ -19,13 +19,13 @@ import { startProcess } from "../../support/process.ts";
 
 export { processesEnabled };
 
-/** The text of README's server for this era. */
-export async function readmeServer(): Promise<string> {
+/** Returns README's server for an era of the protocol. */
+export async function readmeServer(era = "2025-11-25"): Promise<string> {
   const readme = await Deno.readTextFile(
     new URL("../../../README.md", import.meta.url),
   );
   const section = readme.split(/^## /m)
-    .find((text) => text.startsWith("MCP 2025-11-25"));
+    .find((text) => text.startsWith(`MCP ${era}`));
   const code = section?.match(/^```ts\b.*\n([^]*?)^```$/m)?.[1];
   if (code === undefined) throw new Error("README has no server to run");
   return code;
