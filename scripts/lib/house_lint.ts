@@ -159,38 +159,43 @@ function findCircles(modules: readonly Module[]): Finding[] {
         .filter((target) => target !== undefined && known.has(target)),
     ) as Set<string>,
   ]));
-  const reached = new Map(
-    [...known].map((path) => [path, reachableFrom(path, targets)]),
-  );
   const findings: Finding[] = [];
-  const seen = new Set<string>();
+  const reported = new Set<string>();
   for (const path of [...known].sort()) {
-    if (seen.has(path) || !reached.get(path)!.has(path)) continue;
-    const circle = [...reached.get(path)!]
-      .filter((other) => reached.get(other)!.has(path)).sort();
-    for (const member of circle) seen.add(member);
+    const circle = shortestCircle(path, targets);
+    // One report a circle: its first file is looked at first.
+    if (circle === undefined || circle.some((one) => reported.has(one))) {
+      continue;
+    }
+    for (const member of circle) reported.add(member);
     const message = circle.length === 1
       ? "imports itself"
-      : `is in a circle of imports: ${circle.join(", ")}`;
+      : `is in a circle: ${[...circle, path].join(" imports ")}`;
     findings.push({ rule: "circles", path, line: 1, message });
   }
   return findings;
 }
 
-function reachableFrom(
+/** The shortest way from a file back to itself, without the return. */
+function shortestCircle(
   path: string,
   targets: ReadonlyMap<string, ReadonlySet<string>>,
-): Set<string> {
-  const reached = new Set<string>();
-  const open = [path];
-  while (open.length > 0) {
-    for (const target of targets.get(open.pop()!) ?? []) {
-      if (reached.has(target)) continue;
-      reached.add(target);
-      open.push(target);
+): string[] | undefined {
+  const seen = new Set<string>();
+  let ways = [[path]];
+  while (ways.length > 0) {
+    const longer: string[][] = [];
+    for (const way of ways) {
+      for (const target of targets.get(way.at(-1)!)!) {
+        if (target === path) return way;
+        if (seen.has(target)) continue;
+        seen.add(target);
+        longer.push([...way, target]);
+      }
     }
+    ways = longer;
   }
-  return reached;
+  return undefined;
 }
 
 function findWords(
