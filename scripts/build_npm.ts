@@ -1,7 +1,7 @@
 /**
  * `deno task npm`: builds the npm package into `npm/` with dnt, for ECMAScript
  * and CommonJS, and runs the contract suite on Node in both: on Redis too
- * where `REDIS_TESTS` is set. Whoever publishes to npm calls it.
+ * where `REDIS_TESTS` is set. The one who publishes to npm calls it.
  *
  * `--import-map FILE` resolves the bare imports where JSR is mapped elsewhere
  * (default: `deno.json`); `--no-test` only builds.

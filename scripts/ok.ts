@@ -7,6 +7,7 @@
  * @module
  */
 
+import { findFiles } from "./lib/files.ts";
 import { findStd, type StdSource } from "./std.ts";
 
 /** A step: its name, and the arguments of `deno`. */
@@ -21,11 +22,12 @@ interface Step {
 const NEEDS_JSR = "scripts/build_npm.ts";
 
 async function steps(std: StdSource, withTests: boolean): Promise<Step[]> {
-  const modules = (await findModules("."))
+  const modules = (await findFiles(".", [".ts"]))
     .filter((path) => std.registry === "jsr" || path !== NEEDS_JSR);
   return [
     { name: "format", args: ["fmt", "--check"] },
     { name: "lint", args: ["lint"] },
+    { name: "house rules", args: ["task", "lint"] },
     { name: "types", args: ["check", ...std.args, ...modules] },
     {
       name: "types of the examples",
@@ -40,18 +42,6 @@ async function steps(std: StdSource, withTests: boolean): Promise<Step[]> {
       ? [{ name: "tests", args: ["task", "test"], live: true }]
       : []),
   ];
-}
-
-/** Every TypeScript module of the project. */
-async function findModules(dir: string): Promise<string[]> {
-  const found: string[] = [];
-  for await (const { name, isDirectory } of Deno.readDir(dir)) {
-    const path = dir === "." ? name : `${dir}/${name}`;
-    if (/^\.|^(npm|node_modules|coverage)$/.test(name) && dir === ".") continue;
-    if (isDirectory) found.push(...await findModules(path));
-    else if (name.endsWith(".ts")) found.push(path);
-  }
-  return found.sort();
 }
 
 async function run(step: Step, env: Record<string, string>): Promise<boolean> {

@@ -40,7 +40,7 @@ interface Progress extends Record<string, unknown> {
   /** The instance that did each step, one letter a step. */
   readonly workers: string;
   readonly worker: string;
-  /** When the worker was heard of last, in epoch milliseconds. */
+  /** The worker's last sign of life, in epoch milliseconds. */
   readonly heardAt: number;
 }
 

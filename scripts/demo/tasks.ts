@@ -120,7 +120,7 @@ async function oneWinner(): Promise<void> {
     const complete = () =>
       outcome(a.completeWithResult(record, "carol", { round }));
     const cancel = () => outcome(b.cancel(record, "carol"));
-    // Whoever is asked first has a small head start: they take turns at it.
+    // The first to be asked has a small head start: they take turns at it.
     const racers = round % 2 === 0 ? [complete, cancel] : [cancel, complete];
     const [first, second] = await Promise.all(racers.map((run) => run()));
     const { task, result } = await b.get(taskId, "carol");

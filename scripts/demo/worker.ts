@@ -1,6 +1,6 @@
 /**
  * A worker in a process of its own: it takes a task under a lease, says so and
- * works for ever. `scripts/demo/tasks.ts` starts it, and kills it.
+ * works until it is killed. `scripts/demo/tasks.ts` starts it, and kills it.
  *
  * Arguments: Redis URL, key prefix, task id, owner.
  *

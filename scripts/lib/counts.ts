@@ -15,6 +15,9 @@ export interface Counts {
   readonly ignored: readonly string[];
 }
 
+/** A run of no tests. */
+export const NOTHING: Counts = { passed: 0, failed: 0, ignored: [] };
+
 /** Adds two runs up. */
 export function add(a: Counts, b: Counts): Counts {
   return {

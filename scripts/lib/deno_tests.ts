@@ -18,27 +18,44 @@ const SERVER_PERMISSIONS = ["--allow-run", "--allow-read", "--allow-write"];
 /** A run that takes longer hangs: it is ended, and has failed. */
 const TIMEOUT_MS = 10 * 60_000;
 
+/** Which tests to run. */
+export interface TestSelection {
+  /** Files and folders; none: all of `tests/`. */
+  readonly files: readonly string[];
+  /** A part of the name, or a `/regular expression/`. Default: every name. */
+  readonly filter?: string;
+}
+
 /**
- * Runs all of `tests/`, first with the promised permissions and nothing else.
- * What had to be ignored for want of a server of its own, and only that, runs
- * a second time with the permission to start one.
+ * Runs tests, first with the promised permissions and nothing else. What had
+ * to be ignored for want of a server of its own, and only that, runs a second
+ * time with the permission to start one.
  *
  * @param std Where `@std/*` comes from.
  * @param env `REDIS_TESTS` and `REDIS_URL`.
+ * @param selection Which of them.
  */
 export async function runTests(
   std: StdSource,
   env: Record<string, string>,
+  { files, filter }: TestSelection,
 ): Promise<Counts> {
-  const first = await denoTest([...PROMISED_PERMISSIONS, ...std.args], env);
-  const { ignored } = first.counts;
-  if (ignored.length === 0) return first.counts;
+  const first = await denoTest([
+    ...PROMISED_PERMISSIONS,
+    ...std.args,
+    ...(filter === undefined ? [] : ["--filter", filter]),
+    ...files,
+  ], env);
+  // The report calls what the filter left out skipped, too.
+  const ignored = first.counts.ignored.filter((name) => passes(filter, name));
+  if (ignored.length === 0) return { ...first.counts, ignored };
   const second = await denoTest([
     ...PROMISED_PERMISSIONS,
     ...SERVER_PERMISSIONS,
     ...std.args,
     "--filter",
     `/^(${ignored.map(escapeRegExp).join("|")})$/`,
+    ...files,
   ], env);
   return {
     passed: first.counts.passed + second.counts.passed,
@@ -68,6 +85,15 @@ export async function runExamples(
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
+}
+
+/** Whether a filter takes a test, as `deno test --filter` decides it. */
+function passes(filter: string | undefined, name: string): boolean {
+  if (filter === undefined) return true;
+  const pattern = /^\/(.*)\/$/.exec(filter)?.[1];
+  return pattern === undefined
+    ? name.includes(filter)
+    : new RegExp(pattern).test(name);
 }
 
 async function denoTest(

@@ -19,6 +19,11 @@ export interface RedisServerOptions {
    * instead of a server. Default: a server.
    */
   readonly sentinel?: readonly string[];
+  /**
+   * The server program, by name or path. Default: the one the environment
+   * variable `REDIS_SERVER` names, or else `redis-server`.
+   */
+  readonly program?: string;
   /** The port, to start again where a server was. Default: a free one. */
   readonly port?: number;
   /** How long the server may take until it answers. Default: 10,000. */
@@ -33,6 +38,8 @@ export interface RedisServer extends AsyncDisposable {
   readonly hostname: "127.0.0.1";
   /** The port. */
   readonly port: number;
+  /** What the program calls itself: `v=7.0.15`. */
+  readonly version: string;
   /** The process id, to pause it (`Deno.kill(pid, "SIGSTOP")`). */
   readonly pid: number;
   /**
@@ -45,7 +52,7 @@ export interface RedisServer extends AsyncDisposable {
 }
 
 /** Names another program than `redis-server`, such as `valkey-server`. */
-const PROGRAM_ENV = "REDIS_SERVER";
+export const PROGRAM_ENV = "REDIS_SERVER";
 
 /** The oldest server with sharded channels. */
 const OLDEST_MAJOR = 7;
@@ -71,7 +78,7 @@ const STOP_TIMEOUT_MS = 2_000;
 export async function startRedisServer(
   options: RedisServerOptions = {},
 ): Promise<RedisServer> {
-  const program = await findProgram();
+  const program = await findProgram(options.program);
   // Another process may take a free port before the server does.
   for (let attempt = 1;; attempt++) {
     const port = options.port ?? freePort();
@@ -86,7 +93,7 @@ export async function startRedisServer(
 }
 
 async function launch(
-  program: string,
+  { path: program, version }: Program,
   port: number,
   { args = [], sentinel, readyTimeoutMs = 10_000 }: RedisServerOptions,
 ): Promise<RedisServer> {
@@ -155,6 +162,7 @@ async function launch(
     url: `redis://127.0.0.1:${port}`,
     hostname: "127.0.0.1",
     port,
+    version,
     pid: child.pid,
     stop,
     kill: async () => {
@@ -203,26 +211,32 @@ function freePort(): number {
   }
 }
 
-/** The server program; where it is missing and can be had, it is installed. */
-async function findProgram(): Promise<string> {
-  const named = Deno.env.get(PROGRAM_ENV);
-  const program = named || "redis-server";
-  let version = await versionOf(program);
+/** A server program that was found. */
+interface Program {
+  readonly path: string;
+  readonly version: string;
+}
+
+/** Finds the server program; where it is missing and can be had, installs it. */
+async function findProgram(wanted?: string): Promise<Program> {
+  const named = wanted ?? Deno.env.get(PROGRAM_ENV);
+  const path = named || "redis-server";
+  let version = await versionOf(path);
   if (version === undefined && !named && await installFromDebian()) {
-    version = await versionOf(program);
+    version = await versionOf(path);
   }
   if (version === undefined) {
     throw new Error(
-      `${program} is not installed: install Redis >= 7.0 (Debian: apt-get install redis-server), set ${PROGRAM_ENV} to a server's path, or set REDIS_URL to a running Redis`,
+      `${path} is not installed: install Redis >= 7.0 (Debian: apt-get install redis-server), set ${PROGRAM_ENV} to a server's path, or set REDIS_URL to a running Redis`,
     );
   }
   const major = Number(/v=(\d+)/.exec(version)?.[1]);
   if (!(major >= OLDEST_MAJOR)) {
     throw new Error(
-      `${program} is too old (${version}): Redis >= 7.0 or Valkey >= 7.2 is needed`,
+      `${path} is too old (${version}): Redis >= 7.0 or Valkey >= 7.2 is needed`,
     );
   }
-  return program;
+  return { path, version: /v=\S+/.exec(version)![0] };
 }
 
 async function versionOf(program: string): Promise<string | undefined> {

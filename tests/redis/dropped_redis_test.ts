@@ -1,6 +1,6 @@
 /**
  * Connections that drop with a command in flight, at every point of its way:
- * success is told exactly when the write stands, a conflict exactly when
+ * success is told exactly when the write is stored, a conflict exactly when
  * someone else has won, and where neither is known that is said.
  *
  * @module
@@ -25,8 +25,8 @@ interface Ways {
   readonly direct: RedisBackend;
 }
 
-/** Whether the server has carried out what was cut there. */
-const CARRIED_OUT: Record<CutAt, boolean> = {
+/** Whether the server has executed what was cut there. */
+const EXECUTED: Record<CutAt, boolean> = {
   "before request": false,
   "mid request": false,
   "before reply": true,
@@ -75,7 +75,7 @@ for (const cut of CUTS) {
         VersionConflictError,
       );
       assertEquals(proxy.cuts, 1);
-      const version = CARRIED_OUT[cut] ? 3 : 2;
+      const version = EXECUTED[cut] ? 3 : 2;
       assertEquals([error.expected, error.actual], [1, version]);
       assertEquals(await direct.get(KEY), { data: "theirs", version });
     },
@@ -108,7 +108,7 @@ for (const cut of CUTS) {
       );
       assertEquals([put.outcome, put.version], ["unknown", undefined]);
       assert(put.cause instanceof Error);
-      const stands = CARRIED_OUT[cut]
+      const stands = EXECUTED[cut]
         ? { data: "second", version: 2 }
         : { data: "first", version: 1 };
       // Not tried again: a second write could undo someone else's.
@@ -119,7 +119,7 @@ for (const cut of CUTS) {
         BackendError,
       );
       assertEquals(error.outcome, "unknown");
-      if (CARRIED_OUT[cut]) {
+      if (EXECUTED[cut]) {
         await assertRejects(() => backend.get(KEY), NotFoundError);
       } else assertEquals(await backend.get(KEY), stands);
       assertEquals(proxy.cuts, 2);

@@ -116,7 +116,7 @@ redisTest("delete_leaves_no_key", async (redis) => {
   assertEquals(await redis.keys(), []);
 });
 
-redisTest("owners_stand_escaped_in_one_hash_tag", async (redis) => {
+redisTest("owners_are_escaped_in_one_hash_tag", async (redis) => {
   const backend = await redis.connect();
   await backend.put(makeKey("a}b:{c%", "t:{1}"), "x", HOUR);
   assertEquals(await redis.keys(), [

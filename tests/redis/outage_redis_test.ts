@@ -12,6 +12,12 @@ import { redisTest } from "../support/redis_fixture.ts";
 import { TcpProxy } from "../support/proxy.ts";
 import { deadline, waitUntil } from "../support/wait.ts";
 
+/**
+ * A bound that a loaded machine keeps, and that fails if a call runs into the
+ * default of ten seconds instead of its own limit.
+ */
+const WELL_BEFORE_DEFAULT_MS = 6000;
+
 for (const mode of ["down", "silent"] as const) {
   redisTest(
     `server_${mode}_is_a_backend_error_within_the_time`,
@@ -37,18 +43,18 @@ for (const mode of ["down", "silent"] as const) {
         const start = performance.now();
         const error = await assertRejects(call, BackendError);
         const tookMs = performance.now() - start;
-        assert(tookMs < 1500, `${name} took ${tookMs} ms`);
+        assert(tookMs < WELL_BEFORE_DEFAULT_MS, `${name} took ${tookMs} ms`);
         assert(error.cause instanceof Error, `${name} without a cause`);
       }
-      // Nothing that was refused is carried out later, when the server is back.
+      // Nothing that was refused is executed later, when the server is back.
       proxy.mode = "up";
       proxy.cutAll();
       const back = await redis.connect();
       assertEquals(await back.get(KEY), { data: "x", version: 1 });
-      let found: unknown;
-      while (found === undefined) {
-        found = await backend.get(KEY).catch(() => undefined);
-      }
+      const found = await waitUntil(
+        "the connection is back",
+        () => backend.get(KEY).catch(() => undefined),
+      );
       assertEquals(found, { data: "x", version: 1 });
       assertEquals((await back.listByPrefix(PREFIX)).length, 1);
     },
@@ -65,9 +71,7 @@ redisTest(
     );
     await backend.put(KEY, "x", HOUR);
     // Connected, but the answers never come.
-    let release = () => {};
-    const silence = new Promise<void>((resolve) => release = resolve);
-    proxy.fault = () => ({ cut: "before reply", meanwhile: () => silence });
+    const release = withholdReplies(proxy);
     try {
       const start = performance.now();
       const error = await assertRejects(
@@ -75,7 +79,7 @@ redisTest(
         BackendError,
       );
       assertEquals(error.outcome, "unknown");
-      assert(performance.now() - start < 1500);
+      assert(performance.now() - start < WELL_BEFORE_DEFAULT_MS);
     } finally {
       release();
     }
@@ -85,9 +89,7 @@ redisTest(
 redisTest("close_ends_although_an_answer_is_owed", async (redis) => {
   await using proxy = new TcpProxy(redis.url);
   const backend = await redis.connect({}, proxy.url);
-  let release = () => {};
-  const silence = new Promise<void>((resolve) => release = resolve);
-  proxy.fault = () => ({ cut: "before reply", meanwhile: () => silence });
+  const release = withholdReplies(proxy);
   try {
     const owed = backend.put(KEY, "x", HOUR).catch((error) => error);
     await waitUntil("the command on its way", () => proxy.cuts === 1);
@@ -105,7 +107,7 @@ redisTest("no_server_at_connect_is_a_backend_error_at_once", async (redis) => {
   proxy.mode = "down";
   const start = performance.now();
   await assertRejects(() => redis.connect({}, proxy.url), BackendError);
-  assert(performance.now() - start < 2000);
+  assert(performance.now() - start < WELL_BEFORE_DEFAULT_MS);
 });
 
 redisTest("watch_outlives_a_dropped_connection", async (redis) => {
@@ -119,17 +121,17 @@ redisTest("watch_outlives_a_dropped_connection", async (redis) => {
     seen.push(version);
     if (version === 1) {
       proxy.cutAll();
-      // Nobody hears this event: it falls into the gap.
+      // No watch receives this event: it falls into the gap.
       await direct.put(KEY, "2", HOUR);
     } else if (version === 2) await direct.put(KEY, "3", HOUR);
     else await direct.delete(KEY);
   }
   assertEquals(seen, [1, 2, 3]);
   // Long before the safety re-read: reconnecting itself makes it look again.
-  assert(performance.now() - start < 5000);
+  assert(performance.now() - start < 20_000);
 });
 
-redisTest("watch_sees_what_no_event_told_by_its_re_read", async (redis) => {
+redisTest("watch_sees_by_its_re_read_what_had_no_event", async (redis) => {
   const backend = await redis.connect({ watchRefreshMs: 100 });
   await backend.put(KEY, "1", HOUR);
   const record = redis.record("alice", "t-1");
@@ -143,6 +145,13 @@ redisTest("watch_sees_what_no_event_told_by_its_re_read", async (redis) => {
       } else await redis.raw.del(record);
     }
   };
-  await deadline("the end of the watch", watching(), 3000);
+  await deadline("the end of the watch", watching());
   assertEquals(seen, ["1", "2"]);
 });
+
+/** Lets requests through and holds every answer; returns how to let go. */
+function withholdReplies(proxy: TcpProxy): () => void {
+  const { promise: silence, resolve } = Promise.withResolvers<void>();
+  proxy.fault = () => ({ cut: "before reply", meanwhile: () => silence });
+  return resolve;
+}

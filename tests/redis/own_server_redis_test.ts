@@ -6,16 +6,15 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { BackendError, NotFoundError, RedisBackend } from "../../mod.ts";
-import {
-  type RedisServer,
-  startRedisServer,
-} from "../../scripts/lib/redis_server.ts";
+import { startRedisServer } from "../../scripts/lib/redis_server.ts";
 import { HOUR, KEY, nthKey } from "../support/suite/env.ts";
-import { assertIndexesMatch, serverTest } from "../support/own_server.ts";
+import {
+  assertIndexesMatch,
+  serverTest,
+  startReplica,
+  SYNC_AT_ONCE,
+} from "../support/own_server.ts";
 import { waitUntil } from "../support/wait.ts";
-
-/** A replica is served at once, not after five seconds. */
-const SYNC_AT_ONCE = { args: ["--repl-diskless-sync-delay", "0"] };
 
 serverTest("read_only_replica_is_a_backend_error", async (server, raw) => {
   await using backend = await RedisBackend.connect(server.url);
@@ -40,7 +39,7 @@ serverTest("read_only_replica_is_a_backend_error", async (server, raw) => {
   }
   assertEquals(await backend.get(KEY), { data: "x", version: 1 });
   assertEquals(await raw.exists("mcp:tasks:{alice}:t-0002"), 0);
-}, SYNC_AT_ONCE);
+}, { args: SYNC_AT_ONCE });
 
 serverTest("durable_write_waits_for_its_replicas", async (server) => {
   await using plain = await RedisBackend.connect(server.url);
@@ -57,7 +56,7 @@ serverTest("durable_write_waits_for_its_replicas", async (server) => {
     const error = await assertRejects(write, BackendError, "0 of 1 replicas");
     assertEquals([error.outcome, error.version], ["applied", version]);
   }
-  // It stands on the primary, as the error says.
+  // It is stored on the primary, as the error says.
   assertEquals(await backend.get(KEY), { data: "z", version: 3 });
   await using replica = await startReplica(server);
   await using reader = await RedisBackend.connect(replica.url);
@@ -73,7 +72,7 @@ serverTest("durable_write_waits_for_its_replicas", async (server) => {
   }
   assertEquals(await backend.delete(KEY), true);
   await assertRejects(() => reader.get(KEY), NotFoundError);
-}, SYNC_AT_ONCE);
+}, { args: SYNC_AT_ONCE });
 
 serverTest("restart_is_not_noticed", async (server) => {
   await using backend = await RedisBackend.connect(server.url);
@@ -101,7 +100,8 @@ serverTest(
         BackendError,
       );
       assertEquals(error.outcome, "unknown");
-      assert(performance.now() - start < 1500);
+      // Not the default of ten seconds, on a loaded machine either.
+      assert(performance.now() - start < 6000);
       await assertRejects(() => backend.get(KEY), BackendError);
     } finally {
       Deno.kill(server.pid, "SIGCONT");
@@ -147,9 +147,3 @@ serverTest("wrong_password_is_a_backend_error", async (server, raw) => {
   await using known = await RedisBackend.connect(url);
   assertEquals((await known.get(KEY)).version, 1);
 });
-
-async function startReplica(server: RedisServer): Promise<RedisServer> {
-  return await startRedisServer({
-    args: ["--replicaof", "127.0.0.1", `${server.port}`],
-  });
-}

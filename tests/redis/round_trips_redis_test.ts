@@ -24,59 +24,63 @@ const WRITES = [
 ];
 
 for (const count of [10, 1000]) {
-  redisTest(`round_trips_with_${count}_records`, async (redis) => {
-    await using proxy = new TcpProxy(redis.url);
-    const backend = await redis.connect({}, proxy.url);
-    await fill(backend, count);
-    await using monitor = await Monitor.open(redis.url, redis.raw);
-    const costs = async (
-      roundTrips: number,
-      call: () => Promise<unknown>,
-    ) => {
-      // Once before: the server then knows the script.
-      await call();
-      const before = proxy.roundTrips;
-      const commands = await monitor.during(call);
-      assertEquals(proxy.roundTrips - before, roundTrips, `${call}`);
-      assertEquals(sent(commands, redis).length, roundTrips, `${call}`);
-    };
-    let version = 1;
-    let n = count;
-    await costs(1, () => backend.get(nthKey(1)));
-    await costs(1, () => backend.put(nthKey(2), "x", HOUR));
-    await costs(
-      1,
-      async () =>
-        version = await backend.putIfVersion(nthKey(1), "x", version, HOUR),
-    );
-    await costs(
-      1,
-      () => backend.create(nthKey(++n), "x", { meta: HOUR, maxRecords: 5000 }),
-    );
-    await costs(1, () => backend.delete(nthKey(n--)));
-    await costs(1, () =>
-      assertRejects(
-        () => backend.putIfVersion(nthKey(1), "x", 999, HOUR),
-        VersionConflictError,
-      ));
-    await costs(0, () => backend.cleanupExpired());
-    await costs(2, async () => {
-      assertEquals((await backend.listByPrefix(PREFIX)).length, count);
-    });
-    for (const limit of [1, 10, 1000]) {
+  redisTest(
+    `operations_take_their_round_trips_with_${count}_records`,
+    async (redis) => {
+      await using proxy = new TcpProxy(redis.url);
+      const backend = await redis.connect({}, proxy.url);
+      await fill(backend, count);
+      await using monitor = await Monitor.open(redis.url, redis.raw);
+      const costs = async (
+        roundTrips: number,
+        call: () => Promise<unknown>,
+      ) => {
+        // Once before: the server then knows the script.
+        await call();
+        const before = proxy.roundTrips;
+        const commands = await monitor.during(call);
+        assertEquals(proxy.roundTrips - before, roundTrips, `${call}`);
+        assertEquals(sent(commands, redis).length, roundTrips, `${call}`);
+      };
+      let version = 1;
+      let n = count;
+      await costs(1, () => backend.get(nthKey(1)));
+      await costs(1, () => backend.put(nthKey(2), "x", HOUR));
+      await costs(
+        1,
+        async () =>
+          version = await backend.putIfVersion(nthKey(1), "x", version, HOUR),
+      );
+      await costs(
+        1,
+        () =>
+          backend.create(nthKey(++n), "x", { meta: HOUR, maxRecords: 5000 }),
+      );
+      await costs(1, () => backend.delete(nthKey(n--)));
+      await costs(1, () =>
+        assertRejects(
+          () => backend.putIfVersion(nthKey(1), "x", 999, HOUR),
+          VersionConflictError,
+        ));
+      await costs(0, () => backend.cleanupExpired());
       await costs(2, async () => {
-        const { records } = await backend.listPage(PREFIX, { limit });
-        assertEquals(records.length, Math.min(count, limit));
+        assertEquals((await backend.listByPrefix(PREFIX)).length, count);
       });
-    }
-    const { nextCursor: cursor = "" } = await backend.listPage(PREFIX, {
-      limit: 5,
-    });
-    await costs(2, () => backend.listPage(PREFIX, { cursor, limit: 5 }));
-  });
+      for (const limit of [1, 10, 1000]) {
+        await costs(2, async () => {
+          const { records } = await backend.listPage(PREFIX, { limit });
+          assertEquals(records.length, Math.min(count, limit));
+        });
+      }
+      const { nextCursor: cursor = "" } = await backend.listPage(PREFIX, {
+        limit: 5,
+      });
+      await costs(2, () => backend.listPage(PREFIX, { cursor, limit: 5 }));
+    },
+  );
 }
 
-redisTest("round_trip_of_a_large_record_is_one", async (redis) => {
+redisTest("large_record_takes_one_round_trip", async (redis) => {
   await using proxy = new TcpProxy(redis.url);
   const backend = await redis.connect({}, proxy.url);
   await using monitor = await Monitor.open(redis.url, redis.raw);

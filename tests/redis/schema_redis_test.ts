@@ -7,32 +7,14 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   type KeySchemaName,
-  LUA_CREATE,
-  LUA_DELETE,
-  LUA_GET,
-  LUA_LIST_PAGE,
-  LUA_LIST_TASKS,
-  LUA_PUT,
-  LUA_PUT_IF_VERSION,
-  LUA_READ_RECORDS,
   makeKey,
   makePrefix,
   NotFoundError,
   RedisBackend,
 } from "../../mod.ts";
+import { LUA_SCRIPTS } from "../../scripts/lib/lua_scripts.ts";
 import { HOUR, KEY, PREFIX } from "../support/suite/env.ts";
 import { redisTest } from "../support/redis_fixture.ts";
-
-const SCRIPTS = [
-  LUA_CREATE,
-  LUA_DELETE,
-  LUA_GET,
-  LUA_LIST_PAGE,
-  LUA_LIST_TASKS,
-  LUA_PUT,
-  LUA_PUT_IF_VERSION,
-  LUA_READ_RECORDS,
-];
 
 redisTest("prefix_is_mcp_by_default", async (redis) => {
   const backend = new RedisBackend(redis.raw);
@@ -137,11 +119,9 @@ redisTest(
 );
 
 redisTest("scripts_compile_and_say_what_they_take", async (redis) => {
-  assertEquals(
-    new Set(SCRIPTS.map(({ name }) => name)).size,
-    SCRIPTS.length,
-  );
-  for (const { name, source, keys, args } of SCRIPTS) {
+  const names = [...LUA_SCRIPTS.values()].map(({ name }) => name);
+  assertEquals(new Set(names).size, LUA_SCRIPTS.size);
+  for (const { name, source, keys, args } of LUA_SCRIPTS.values()) {
     const sha = await redis.raw.scriptLoad(source);
     assertEquals(sha.length, 40, name);
     assert(source.startsWith(`-- ${name}\n`), name);

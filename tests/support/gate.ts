@@ -21,6 +21,10 @@ export const ownServerEnabled: boolean = redisEnabled &&
   (granted({ name: "run", command: "redis-server" })) &&
   granted({ name: "read" }) && granted({ name: "write" });
 
+/** Whether the tests that start Deno processes of their own run too. */
+export const processesEnabled: boolean = ownServerEnabled &&
+  granted({ name: "run" });
+
 function readEnv(variable: string): string | undefined {
   return granted({ name: "env", variable })
     ? Deno.env.get(variable)

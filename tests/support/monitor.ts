@@ -15,7 +15,7 @@ export interface MonitoredCommand {
   readonly words: readonly string[];
 }
 
-/** Listens to every command a Redis carries out. */
+/** Listens to every command a Redis executes. */
 export class Monitor implements AsyncDisposable {
   readonly #client: RawClient;
   readonly #raw: RawClient;
@@ -34,7 +34,7 @@ export class Monitor implements AsyncDisposable {
     return monitor;
   }
 
-  /** All commands carried out while the body ran. */
+  /** Returns all commands executed while the body ran. */
   async during(body: () => Promise<unknown>): Promise<MonitoredCommand[]> {
     await this.#mark();
     this.#commands = [];
@@ -48,7 +48,7 @@ export class Monitor implements AsyncDisposable {
     return Promise.resolve();
   }
 
-  /** Sends a command nobody else does and waits until it has been heard. */
+  /** Sends a command of its own and waits until it has been received. */
   async #mark(): Promise<number> {
     const mark = crypto.randomUUID();
     await this.#raw.echo(mark);

@@ -1,11 +1,12 @@
 /**
  * What the Redis tests stand on: a prefix of their own, a raw client beside
- * the backends, and a check that nothing is left behind for ever.
+ * the backends, and a check that nothing is left behind indefinitely.
  *
  * @module
  */
 
 import { assert } from "@std/assert";
+import { validate } from "@std/uuid";
 import { createClient } from "redis";
 import {
   RedisBackend,
@@ -85,7 +86,7 @@ export class RedisFixture {
   /** Every key the test has, sorted. */
   async keys(): Promise<string[]> {
     // The one guard of the deletion below: never another pattern than this.
-    assert(/^[0-9a-f-]{36}$/.test(this.#id) && this.prefix.endsWith(this.#id));
+    assert(validate(this.#id) && this.prefix.endsWith(this.#id));
     const keys = new Set<string>();
     const scan = { MATCH: `${this.prefix}*`, COUNT: 1000 };
     for await (const batch of this.raw.scanIterator(scan)) {
@@ -101,7 +102,7 @@ export class RedisFixture {
     }
   }
 
-  /** Deletes what is left; fails if any of it would have stayed for ever. */
+  /** Deletes what is left; fails if any of it has no TTL. */
   async [Symbol.asyncDispose](): Promise<void> {
     const forever: string[] = [];
     try {

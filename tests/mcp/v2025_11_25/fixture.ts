@@ -14,20 +14,18 @@ import {
   CreateTaskResultSchema,
 } from "@modelcontextprotocol/sdk/types.js";
 import config from "../../../deno.json" with { type: "json" };
-import { ownServerEnabled } from "../../support/gate.ts";
-import { deadline } from "../../support/wait.ts";
+import { processesEnabled } from "../../support/gate.ts";
+import { startProcess } from "../../support/process.ts";
 
-/** Whether tests may start a Redis and other Deno processes of their own. */
-export const processesEnabled: boolean = ownServerEnabled &&
-  Deno.permissions.querySync({ name: "run" }).state === "granted";
+export { processesEnabled };
 
-/** The text of README's server for this era. */
-export async function readmeServer(): Promise<string> {
+/** Returns README's server for an era of the protocol. */
+export async function readmeServer(era = "2025-11-25"): Promise<string> {
   const readme = await Deno.readTextFile(
     new URL("../../../README.md", import.meta.url),
   );
   const section = readme.split(/^## /m)
-    .find((text) => text.startsWith("MCP 2025-11-25"));
+    .find((text) => text.startsWith(`MCP ${era}`));
   const code = section?.match(/^```ts\b.*\n([^]*?)^```$/m)?.[1];
   if (code === undefined) throw new Error("README has no server to run");
   return code;
@@ -60,8 +58,14 @@ export class Program implements AsyncDisposable {
   /** Starts it on a free port and waits until it says which. */
   async start(redisUrl: string): Promise<ServerProcess> {
     const env = { REDIS_URL: redisUrl, PORT: "0" };
-    const child = this.#deno("run", ["-A", "--no-check"], env).spawn();
-    return await ServerProcess.ready(child);
+    const server = startProcess(this.#deno("run", ["-A", "--no-check"], env));
+    try {
+      const [, port] = /port: (\d+)/.exec(await server.says(/port: \d+/))!;
+      return { ...server, url: new URL(`http://127.0.0.1:${port}/mcp`) };
+    } catch (error) {
+      await server.kill();
+      throw error;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -87,66 +91,11 @@ export class Program implements AsyncDisposable {
 }
 
 /** A server that runs. */
-export class ServerProcess implements AsyncDisposable {
+export interface ServerProcess extends AsyncDisposable {
   /** Where its clients reach it. */
   readonly url: URL;
-  readonly #child: Deno.ChildProcess;
-  readonly #errors: Promise<string>;
-
-  private constructor(
-    url: URL,
-    child: Deno.ChildProcess,
-    errors: Promise<string>,
-  ) {
-    this.url = url;
-    this.#child = child;
-    this.#errors = errors;
-  }
-
-  /** Waits until a process listens; fails with what it said if it ends. */
-  static async ready(child: Deno.ChildProcess): Promise<ServerProcess> {
-    const errors = new Response(child.stderr).text();
-    const lines = child.stdout.pipeThrough(new TextDecoderStream());
-    const reader = lines.getReader();
-    let said = "";
-    const listening = async () => {
-      while (true) {
-        const { value, done } = await reader.read();
-        if (done) throw new Error(`the server ended: ${said}${await errors}`);
-        said += value;
-        const port = /port: (\d+)/.exec(said)?.[1];
-        if (port) return new URL(`http://127.0.0.1:${port}/mcp`);
-      }
-    };
-    try {
-      const url = await deadline("the server listens", listening(), 30_000);
-      await reader.cancel();
-      return new ServerProcess(url, child, errors);
-    } catch (error) {
-      kill(child);
-      await child.status;
-      throw error;
-    }
-  }
-
-  /** Ends it as a crash does; what it complained about on stderr. */
-  async kill(): Promise<string> {
-    kill(this.#child);
-    await this.#child.status;
-    return await this.#errors;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.kill();
-  }
-}
-
-function kill(child: Deno.ChildProcess): void {
-  try {
-    child.kill("SIGKILL");
-  } catch {
-    // It has ended already.
-  }
+  /** Ends it as a crash does; returns what it wrote to stderr. */
+  kill(): Promise<string>;
 }
 
 /** The packages of `deno.json`, and ours under the name its users import. */

@@ -34,8 +34,14 @@ export interface FixtureServer {
 export interface FixtureHooks {
   /** Called by `slow_start` before there is a task; the task waits for it. */
   readonly beforeTask?: () => Promise<void>;
-  /** Called by every running handler with its task's id and signal. */
-  readonly onRun?: (taskId: string, signal: AbortSignal) => void;
+  /**
+   * Called by every running handler with its task's id and signal;
+   * `slow_compute` waits for it.
+   */
+  readonly onRun?: (
+    taskId: string,
+    signal: AbortSignal,
+  ) => void | Promise<void>;
 }
 
 /** Makes a server on a store. */
@@ -88,7 +94,7 @@ function addTools(
     answer: ({ seconds, label }) =>
       seconds === 0 ? text(`computed ${label}`) : undefined,
   }, async ({ seconds, label }, { taskId, signal }) => {
-    if (taskId) hooks.onRun?.(taskId, signal);
+    if (taskId) await hooks.onRun?.(taskId, signal);
     await sleep(seconds * 1000, signal);
     return text(`computed ${label}`);
   });

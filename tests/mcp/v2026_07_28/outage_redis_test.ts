@@ -15,8 +15,13 @@ import { waitUntil } from "../../support/wait.ts";
 
 const ACCEPT = { confirm: { action: "accept", content: { confirm: true } } };
 
-/** An instance behind a proxy, another one beside it. */
-async function setUp(redis: RedisFixture, proxy: TcpProxy, leaseMs: number) {
+/** An instance behind a proxy, its tools waiting for `run`; another beside it. */
+async function setUp(
+  redis: RedisFixture,
+  proxy: TcpProxy,
+  leaseMs: number,
+  run?: Promise<void>,
+) {
   const runs: { taskId: string; signal: AbortSignal }[] = [];
   const errors: unknown[] = [];
   const cutOff = makeServer(
@@ -24,7 +29,12 @@ async function setUp(redis: RedisFixture, proxy: TcpProxy, leaseMs: number) {
       await redis.connect({ retry: { timeoutMs: 200 } }, proxy.url),
     ),
     { leaseMs, holder: "cut off", onError: (error) => void errors.push(error) },
-    { onRun: (taskId, signal) => void runs.push({ taskId, signal }) },
+    {
+      onRun: async (taskId, signal) => {
+        runs.push({ taskId, signal });
+        await run;
+      },
+    },
   );
   const other = makeServer(new TaskStore(await redis.connect()), { leaseMs });
   return {
@@ -86,10 +96,17 @@ redisTest(
   "extension: a result finished while Redis is away is stored when it is back",
   async (redis) => {
     await using proxy = new TcpProxy(redis.url);
-    const { near, far, cutOff, errors } = await setUp(redis, proxy, 20_000);
+    const { promise: outage, resolve: finish } = Promise.withResolvers<void>();
+    const { near, far, cutOff, errors } = await setUp(
+      redis,
+      proxy,
+      20_000,
+      outage,
+    );
     const id = await near.start("slow_compute", { seconds: 0.1, label: "x" });
     proxy.mode = "down";
     proxy.cutAll();
+    finish();
     await waitUntil("the loss was felt", () => errors.length >= 2);
     assertEquals((await far.get(id)).status, "working");
     proxy.mode = "up";

@@ -6,7 +6,8 @@
  */
 
 import type { InstanceOptions } from "./main.ts";
-import { deadline, waitUntil } from "../../support/wait.ts";
+import { startProcess } from "../../support/process.ts";
+import { waitUntil } from "../../support/wait.ts";
 
 const MAIN = new URL("./main.ts", import.meta.url).href;
 
@@ -28,48 +29,31 @@ export interface Instance extends AsyncDisposable {
 export async function startInstance(
   options: InstanceOptions,
 ): Promise<Instance> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", MAIN, JSON.stringify(options)],
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  let complaints = "";
-  // Whoever is ended while it runs takes it along.
-  const onUnload = () => child.kill("SIGKILL");
-  globalThis.addEventListener("unload", onUnload);
-  const lines: string[] = [];
-  const reading = Promise.all([
-    readLines(child.stdout, (line) => void lines.push(line)),
-    readLines(child.stderr, (line) => void (complaints += `${line}\n`)),
-  ]);
-  let running = true;
-  const ended = Promise.all([child.status, reading]).then(() => {
-    running = false;
-    globalThis.removeEventListener("unload", onUnload);
-  });
-  const find = (start: string) => lines.find((line) => line.startsWith(start));
-  const kill = async () => {
-    if (running) child.kill("SIGKILL");
-    await ended;
-  };
+  const program = startProcess(
+    new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", MAIN, JSON.stringify(options)],
+      env: { NO_COLOR: "1" },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }),
+  );
+  const kill = async () => void await program.kill();
   try {
-    const listening = await waitUntil("the instance listens", () => {
-      if (!running) throw new Error(`the instance ended: ${complaints}`);
-      return find("listening ");
-    }, { deadlineMs: 30_000 });
+    const [, port] = (await program.says(/^listening /)).split(" ");
     return {
-      url: `http://127.0.0.1:${listening!.split(" ")[1]}/mcp`,
-      lines,
+      url: `http://127.0.0.1:${port}/mcp`,
+      lines: program.lines,
       said: async (line) => {
-        await waitUntil(`the instance says ${line}`, () => find(line));
+        await waitUntil(
+          `the instance says ${line}`,
+          () => program.lines.find((one) => one.startsWith(line)),
+        );
       },
       kill,
       stop: async () => {
-        child.kill("SIGTERM");
-        await deadline("the instance ends", ended);
-        return find("drained ") ?? "";
+        await program.stop();
+        return program.lines.find((one) => one.startsWith("drained ")) ?? "";
       },
       [Symbol.asyncDispose]: kill,
     };
@@ -77,21 +61,6 @@ export async function startInstance(
     await kill();
     throw error;
   }
-}
-
-/** Calls back with every line of a stream. */
-async function readLines(
-  stream: ReadableStream<Uint8Array>,
-  onLine: (line: string) => void,
-): Promise<void> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of stream) {
-    const lines = (text + decoder.decode(chunk, { stream: true })).split("\n");
-    text = lines.pop()!;
-    for (const line of lines) onLine(line);
-  }
-  if (text !== "") onLine(text);
 }
 
 /** Sends every request to another of several URLs; those that are gone are passed over. */

@@ -12,26 +12,18 @@ import { withTasks } from "@modelcontextprotocol/ext-tasks/client";
 import { startRedisServer } from "../../../scripts/lib/redis_server.ts";
 import { makePort, RpcClient } from "./client.ts";
 import { RoundRobin } from "./processes.ts";
-import { processesEnabled, Program } from "../v2025_11_25/fixture.ts";
+import {
+  processesEnabled,
+  Program,
+  readmeServer,
+} from "../v2025_11_25/fixture.ts";
 import { deadline } from "../../support/wait.ts";
-
-/** The server in README's section for this era. */
-async function readmeServer(): Promise<string> {
-  const readme = await Deno.readTextFile(
-    new URL("../../../README.md", import.meta.url),
-  );
-  const section = readme.split(/^## /m)
-    .find((text) => text.startsWith("MCP 2026-07-28"));
-  const code = section?.match(/^```ts\b.*\n([^]*?)^```$/m)?.[1];
-  if (code === undefined) throw new Error("README has no server to run");
-  return code;
-}
 
 Deno.test({
   name: "redis_extension_readme: its server is complete, in under 40 lines",
   ignore: !processesEnabled,
   async fn() {
-    const code = await readmeServer();
+    const code = await readmeServer("2026-07-28");
     const lines = code.split("\n").filter((line) => line.trim() !== "");
     assert(lines.length < 40, `${lines.length} lines`);
 

@@ -232,7 +232,7 @@ export const taskTests: ExtensionTest[] = [
       const soon = await a.start("slow_compute", { seconds: 0.2, label: "x" });
       const never = await a.start("ignores_signal");
       const signal = await two.signalOf(never);
-      const draining = servers.a.extension.drain({ timeoutMs: 600 });
+      const draining = servers.a.extension.drain({ timeoutMs: 2000 });
       const refused = await a.error("tools/call", {
         name: "failing_job",
         arguments: {},
