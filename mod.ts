@@ -25,6 +25,7 @@
  * @module
  */
 
+export type { StorageBackend } from "./src/storage/backend.ts";
 export type {
   CreateOptions,
   DeleteOptions,
@@ -35,11 +36,10 @@ export type {
   PutIfVersionOptions,
   RecordMeta,
   RecordPage,
-  StorageBackend,
   VersionedRecord,
   WatchOptions,
   WriteOptions,
-} from "./src/storage/backend.ts";
+} from "./src/storage/record.ts";
 export type {
   DueClaim,
   DueClaims,
@@ -70,9 +70,9 @@ export {
 export type {
   GrantedLease,
   LeaseRequest,
-  LeaseState,
   LeaseStorage,
 } from "./src/storage/leases.ts";
+export type { LeaseState } from "./src/storage/record.ts";
 export type { RecordedStep, StepStorage } from "./src/storage/steps.ts";
 export type {
   InputRequest,

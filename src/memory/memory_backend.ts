@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { StorageBackend } from "../storage/backend.ts";
 import type {
   CreateOptions,
   DeleteOptions,
@@ -13,11 +14,10 @@ import type {
   ListPageOptions,
   PutIfVersionOptions,
   RecordPage,
-  StorageBackend,
   VersionedRecord,
   WatchOptions,
   WriteOptions,
-} from "../storage/backend.ts";
+} from "../storage/record.ts";
 import {
   checkDelete,
   checkExpected,

@@ -7,7 +7,7 @@ import type {
   CreateOptions,
   ExpectedRecord,
   WriteOptions,
-} from "../storage/backend.ts";
+} from "../storage/record.ts";
 import {
   checkCreate,
   checkData,

@@ -1,6 +1,6 @@
 /** What one owner has in a `MemoryBackend`; the indexes mirror those in Redis. */
 
-import type { VersionedRecord } from "../storage/backend.ts";
+import type { VersionedRecord } from "../storage/record.ts";
 import type { CheckedWrite } from "../storage/checks.ts";
 import { SortedIndex } from "./sorted_index.ts";
 

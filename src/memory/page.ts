@@ -1,6 +1,6 @@
 /** Pages of a sorted index, behind `MemoryBackend.listPage`. */
 
-import type { PageOrder } from "../storage/backend.ts";
+import type { PageOrder } from "../storage/record.ts";
 import { encodeCursor, type Position } from "../storage/cursor.ts";
 import type { SortedIndex } from "./sorted_index.ts";
 

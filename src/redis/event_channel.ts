@@ -1,6 +1,6 @@
 /** One channel of an `EventHub`: its listeners share one subscription. */
 
-import type { Subscription } from "../storage/watch.ts";
+import type { Subscription } from "../storage/watch_source.ts";
 import { DeadlineError } from "../util/deadline.ts";
 import { Notifier } from "../util/notifier.ts";
 import type { MessageListener, Subscriber } from "./subscriber.ts";

@@ -4,7 +4,7 @@
  */
 
 import { BackendError } from "../storage/errors.ts";
-import type { ChangeListener, Subscription } from "../storage/watch.ts";
+import type { ChangeListener, Subscription } from "../storage/watch_source.ts";
 import { deadline } from "../util/deadline.ts";
 import { EventChannel } from "./event_channel.ts";
 import type { MessageListener, Subscriber } from "./subscriber.ts";

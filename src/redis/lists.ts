@@ -9,7 +9,7 @@ import type {
   ListPageOptions,
   PageOrder,
   RecordPage,
-} from "../storage/backend.ts";
+} from "../storage/record.ts";
 import { checkPage } from "../storage/checks.ts";
 import { encodeCursor, type Position } from "../storage/cursor.ts";
 import { splitPrefix } from "../storage/keys.ts";

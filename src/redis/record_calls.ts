@@ -4,7 +4,7 @@
  * them.
  */
 
-import type { PutIfVersionOptions, RecordMeta } from "../storage/backend.ts";
+import type { PutIfVersionOptions, RecordMeta } from "../storage/record.ts";
 import type { CheckedWrite } from "../storage/checks.ts";
 import {
   CapacityExceededError,

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { StorageBackend } from "../storage/backend.ts";
 import type {
   CreateOptions,
   DeleteOptions,
@@ -13,11 +14,10 @@ import type {
   ListPageOptions,
   PutIfVersionOptions,
   RecordPage,
-  StorageBackend,
   VersionedRecord,
   WatchOptions,
   WriteOptions,
-} from "../storage/backend.ts";
+} from "../storage/record.ts";
 import {
   checkCreate,
   checkData,
@@ -36,7 +36,8 @@ import type { LeaseRequest, LeaseStorage } from "../storage/leases.ts";
 import type { DueStorage } from "../storage/due.ts";
 import type { MessageQueue } from "../storage/message_queue.ts";
 import type { StepStorage } from "../storage/steps.ts";
-import { type WatchedRecord, WatchHub } from "../storage/watch.ts";
+import { WatchHub } from "../storage/watch.ts";
+import type { WatchedRecord } from "../storage/watch_source.ts";
 import { CloseSignal } from "../util/close_signal.ts";
 import type { RedisClientLike } from "./client_like.ts";
 import { connectLink, type RedisConnectOptions } from "./connect.ts";

@@ -1,6 +1,6 @@
 /** What scripts and HMGET answer, as records and errors that name the key. */
 
-import type { VersionedRecord } from "../storage/backend.ts";
+import type { VersionedRecord } from "../storage/record.ts";
 import {
   BackendError,
   FencedError,
@@ -8,7 +8,7 @@ import {
   LeaseConflictError,
   NotFoundError,
 } from "../storage/errors.ts";
-import type { LeaseState } from "../storage/leases.ts";
+import type { LeaseState } from "../storage/record.ts";
 import type { ServerClock } from "./executor/server_clock.ts";
 import { REPLY } from "./lua/reply.ts";
 

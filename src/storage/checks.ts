@@ -12,7 +12,7 @@ import type {
   PutIfVersionOptions,
   RecordMeta,
   WriteOptions,
-} from "./backend.ts";
+} from "./record.ts";
 import { decodeCursor, type Position } from "./cursor.ts";
 import { CapacityExceededError, InvalidDataError } from "./errors.ts";
 import type { LeaseRequest } from "./leases.ts";

@@ -3,7 +3,7 @@
  * opaque text. The same for every backend.
  */
 
-import type { PageOrder } from "./backend.ts";
+import type { PageOrder } from "./record.ts";
 import { decodeBase64Url, encodeBase64Url } from "../util/base64url.ts";
 import { InvalidCursorError } from "./errors.ts";
 

@@ -13,7 +13,7 @@ import type {
   WatchedRecord,
   WatchSource,
   WrittenRecord,
-} from "./watch.ts";
+} from "./watch_source.ts";
 import type { Watcher } from "./watcher.ts";
 
 /** See the module. The hub makes it; it is over when its last watch is. */

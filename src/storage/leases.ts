@@ -5,20 +5,7 @@
  * @module
  */
 
-import type { CreateOptions, ExpectedRecord, WriteOptions } from "./backend.ts";
-
-/** A lease as it was read beside its record. */
-export interface LeaseState {
-  /** The name of the holder. */
-  readonly holder: string;
-  /** The fence of this acquisition; see {@linkcode LeaseStorage.acquire}. */
-  readonly fence: number;
-  /**
-   * The time left, in milliseconds, 0 or less once it has run out. An estimate
-   * to sleep by: what decides is the storage itself, at each write.
-   */
-  readonly remainingMs: number;
-}
+import type { CreateOptions, ExpectedRecord, WriteOptions } from "./record.ts";
 
 /** What a lease is asked for. */
 export interface LeaseRequest {

@@ -1,7 +1,7 @@
 /** What a backend object has found out about a record that it watches. */
 
-import type { VersionedRecord } from "./backend.ts";
-import type { WatchedRecord, WrittenRecord } from "./watch.ts";
+import type { VersionedRecord } from "./record.ts";
+import type { WatchedRecord, WrittenRecord } from "./watch_source.ts";
 
 /** A record as it was found. Times are on the clock of `performance.now`. */
 export interface Observation {

@@ -8,7 +8,7 @@
  */
 
 import { isSame, type Observation, observation } from "./observation.ts";
-import type { WatchedRecord } from "./watch.ts";
+import type { WatchedRecord } from "./watch_source.ts";
 
 /**
  * How long after a read an event may arrive that is older than the read. A

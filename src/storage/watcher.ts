@@ -1,7 +1,6 @@
 /** One `watch`: the iterator between a feed and the loop of its reader. */
 
-import type { VersionedRecord } from "./backend.ts";
-import type { Feed } from "./feed.ts";
+import type { VersionedRecord } from "./record.ts";
 import { isSame, type Observation, yielded } from "./observation.ts";
 
 type Step = IteratorResult<VersionedRecord, void>;
@@ -9,6 +8,11 @@ type Step = IteratorResult<VersionedRecord, void>;
 interface Request {
   resolve(step: Step): void;
   reject(reason: unknown): void;
+}
+
+/** What a watch has joined; see `Feed`. */
+interface JoinedFeed {
+  leave(watcher: Watcher): void;
 }
 
 /** The step after the last one. */
@@ -20,12 +24,12 @@ const DONE: Step = { done: true, value: undefined };
  */
 export class Watcher
   implements AsyncIterableIterator<VersionedRecord, void, void> {
-  readonly #join: (watcher: Watcher) => Feed;
+  readonly #join: (watcher: Watcher) => JoinedFeed;
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort = () => this.fail(this.#signal!.reason);
   readonly #requests: Request[] = [];
   #started = false;
-  #feed: Feed | undefined;
+  #feed: JoinedFeed | undefined;
   /** What was last offered, and whether it is still to be yielded. */
   #offered: VersionedRecord | undefined;
   #pending: Observation | undefined;
@@ -36,7 +40,7 @@ export class Watcher
 
   /** @param join Joins the feed, at the first step. */
   constructor(
-    join: (watcher: Watcher) => Feed,
+    join: (watcher: Watcher) => JoinedFeed,
     signal: AbortSignal | undefined,
   ) {
     this.#join = join;

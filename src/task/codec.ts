@@ -4,7 +4,7 @@
  * the field, never an `undefined` later. Fields not known here survive.
  */
 
-import type { VersionedRecord } from "../storage/backend.ts";
+import type { VersionedRecord } from "../storage/record.ts";
 import { parseTime } from "../storage/checks.ts";
 import { InvalidDataError } from "../storage/errors.ts";
 import type { TaskRecord } from "./record.ts";

@@ -1,11 +1,8 @@
 /** Leases as the records of tasks show them. */
 
 import type { StorageBackend } from "../storage/backend.ts";
-import type {
-  LeaseRequest,
-  LeaseState,
-  LeaseStorage,
-} from "../storage/leases.ts";
+import type { LeaseRequest, LeaseStorage } from "../storage/leases.ts";
+import type { LeaseState } from "../storage/record.ts";
 import { isoTime } from "./change.ts";
 import type { TaskRecord } from "./record.ts";
 

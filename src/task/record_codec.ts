@@ -3,7 +3,7 @@
  * and checked to be their owner's when they are read.
  */
 
-import type { VersionedRecord } from "../storage/backend.ts";
+import type { VersionedRecord } from "../storage/record.ts";
 import { decodeRecord, encodeRecord, recordText } from "./codec.ts";
 import type { TaskRecord } from "./record.ts";
 import { requireUnsealed, type Sealer } from "./seal.ts";

@@ -4,11 +4,8 @@
  * of the task domain. Everything above reads and writes through it.
  */
 
-import type {
-  RecordMeta,
-  StorageBackend,
-  VersionedRecord,
-} from "../storage/backend.ts";
+import type { StorageBackend } from "../storage/backend.ts";
+import type { RecordMeta, VersionedRecord } from "../storage/record.ts";
 import {
   BackendError,
   FencedError,
@@ -18,7 +15,8 @@ import {
   VersionConflictError,
 } from "../storage/errors.ts";
 import { makeKey, makePrefix } from "../storage/keys.ts";
-import type { LeaseRequest, LeaseState } from "../storage/leases.ts";
+import type { LeaseRequest } from "../storage/leases.ts";
+import type { LeaseState } from "../storage/record.ts";
 import { newOperationId } from "../storage/operation_id.ts";
 import { type ChangePolicy, failForLostWorker } from "./change.ts";
 import { placeOf } from "./creation_order.ts";

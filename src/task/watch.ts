@@ -1,6 +1,6 @@
 /** The watch of one task: every version of it, by event. */
 
-import type { VersionedRecord } from "../storage/backend.ts";
+import type { VersionedRecord } from "../storage/record.ts";
 import { NotFoundError } from "../storage/errors.ts";
 import { TaskNotFoundError } from "./errors.ts";
 import type { LeaseLooks, WatchedTask } from "./lease_looks.ts";

@@ -8,7 +8,7 @@ import { createClient } from "redis";
 import { EventHub } from "../../src/redis/events.ts";
 import { borrowLink } from "../../src/redis/link.ts";
 import { BackendError } from "../../src/storage/errors.ts";
-import type { Subscription } from "../../src/storage/watch.ts";
+import type { Subscription } from "../../src/storage/watch_source.ts";
 import { WatchHub } from "../../src/storage/watch.ts";
 import { CloseSignal } from "../../src/util/close_signal.ts";
 import type { RawClient, RedisFixture } from "../support/redis_fixture.ts";

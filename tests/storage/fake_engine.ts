@@ -5,16 +5,16 @@
  * @module
  */
 
-import type { VersionedRecord } from "../../src/storage/backend.ts";
-import {
-  type ChangeListener,
-  type OwnWrite,
-  type Subscription,
-  type WatchedRecord,
-  WatchHub,
-  type WatchSource,
-  type WrittenRecord,
-} from "../../src/storage/watch.ts";
+import type { VersionedRecord } from "../../src/storage/record.ts";
+import { WatchHub } from "../../src/storage/watch.ts";
+import type {
+  ChangeListener,
+  OwnWrite,
+  Subscription,
+  WatchedRecord,
+  WatchSource,
+  WrittenRecord,
+} from "../../src/storage/watch_source.ts";
 import { CloseSignal } from "../../src/util/close_signal.ts";
 import { deadline } from "../support/wait.ts";
 
