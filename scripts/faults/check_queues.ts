@@ -1,0 +1,149 @@
+/**
+ * Checks queues: each message stored once if its push was acknowledged and not
+ * at all if it was refused, delivered once at most, and lost only with a shift
+ * or drain whose outcome is unknown.
+ */
+
+import { type Call, isSuccess, isUnknown } from "./calls.ts";
+import { type Findings, report } from "./report.ts";
+import type { QueueEvent, Truth } from "./truth.ts";
+import type { Window } from "./windows.ts";
+
+/** What the truth says about messages: where each was stored and taken. */
+export interface Messages {
+  readonly pushed: ReadonlyMap<string, readonly number[]>;
+  readonly taken: ReadonlyMap<string, readonly number[]>;
+}
+
+/** Reads it out of the truth. */
+export function messagesOf(truth: Truth): Messages {
+  const pushed = new Map<string, number[]>();
+  const taken = new Map<string, number[]>();
+  const add = (map: Map<string, number[]>, message: string, at: number) => {
+    const places = map.get(message);
+    if (places) places.push(at);
+    else map.set(message, [at]);
+  };
+  for (const events of truth.queues.values()) {
+    for (const { kind, at, messages } of events) {
+      for (const message of messages) {
+        add(kind === "push" ? pushed : taken, message, at);
+      }
+    }
+  }
+  return { pushed, taken };
+}
+
+/** The place at which a queue call took effect, where its answer tells. */
+export function queuePoint(
+  call: Call,
+  { pushed, taken }: Messages,
+): number | undefined {
+  if (call.operation === "push") return pushed.get(call.token)?.[0];
+  const { answer } = call;
+  return answer?.is === "messages" && answer.messages.length > 0
+    ? taken.get(answer.messages[0]!)?.[0]
+    : undefined;
+}
+
+/** Whether a queue was so empty, or so full, at some time of the call. */
+export function queueFit(
+  call: Call,
+  { lo, hi }: Window,
+  truth: Truth,
+): number | "never" | undefined {
+  const { answer } = call;
+  const isEmpty = answer?.is === "messages" && answer.messages.length === 0;
+  if (!isEmpty && answer?.is !== "queue full") return undefined;
+  const fits = (length: number) =>
+    isEmpty ? length === 0 : length >= call.maxLength!;
+  let length = 0;
+  for (const event of truth.queues.get(call.key) ?? []) {
+    if (event.at > lo && fits(length)) return lo;
+    if (event.at > hi) return "never";
+    ({ length } = event);
+    if (event.at > lo && fits(length)) return event.at;
+  }
+  return fits(length) ? lo : "never";
+}
+
+/** Checks every message; see the module. */
+export function checkQueues(
+  calls: readonly Call[],
+  truth: Truth,
+  messages: Messages,
+  windows: ReadonlyMap<Call, Window>,
+  findings: Findings,
+): void {
+  const { pushed, taken } = messages;
+  const delivered = new Map<string, Call>();
+  const lost = new Map<string, Call[]>();
+  const pushes = new Set<string>();
+  for (const call of calls) {
+    const { operation, key, token } = call;
+    if (operation === "push") {
+      pushes.add(token);
+      const times = pushed.get(token)?.length ?? 0;
+      if (times > 1) {
+        report(findings, "message stored twice", key, token, call);
+      } else if (times === 0 && isSuccess(call)) {
+        report(findings, "message lost", key, `${token}: never stored`, call);
+      } else if (times > 0 && !isSuccess(call) && !isUnknown(call)) {
+        const detail = `told ${call.answer!.is}`;
+        report(findings, "refused write is present", key, detail, call);
+      }
+    } else if (operation === "shift" || operation === "drain") {
+      if (isUnknown(call)) lost.set(key, [...lost.get(key) ?? [], call]);
+      if (call.answer?.is !== "messages") continue;
+      for (const message of call.answer.messages) {
+        const earlier = delivered.get(message);
+        if (earlier) {
+          const detail = `${message}, also to #${earlier.index}`;
+          report(findings, "message delivered twice", key, detail, call);
+        }
+        delivered.set(message, call);
+        if (!taken.has(message)) {
+          report(findings, "message out of nowhere", key, message, call);
+        }
+      }
+    }
+  }
+  for (const [key, events] of truth.queues) {
+    const unknown = (lost.get(key) ?? []).toSorted((a, b) => a.end - b.end);
+    for (const event of events) {
+      checkEvent(key, event, unknown, delivered, pushes, windows, findings);
+    }
+  }
+}
+
+function checkEvent(
+  key: string,
+  { kind, at, messages }: QueueEvent,
+  unknown: Call[],
+  delivered: ReadonlyMap<string, Call>,
+  pushes: ReadonlySet<string>,
+  windows: ReadonlyMap<Call, Window>,
+  findings: Findings,
+): void {
+  if (kind === "push") {
+    for (const message of messages) {
+      if (!pushes.has(message)) {
+        const where = "message out of nowhere";
+        report(findings, where, key, message, undefined, at);
+      }
+    }
+    return;
+  }
+  const missing = messages.filter((message) => !delivered.has(message));
+  if (missing.length === 0) return;
+  // What no one was given must be with a call that does not know.
+  const found = unknown.findIndex((call) => {
+    const window = windows.get(call);
+    return window === undefined || at > window.lo;
+  });
+  if (found >= 0) unknown.splice(found, 1);
+  else {
+    const detail = `${missing.join(" ")}: taken and given to no one`;
+    report(findings, "message lost", key, detail, undefined, at);
+  }
+}

@@ -1,0 +1,274 @@
+/**
+ * The truth of a run: for every key the states it went through, as the
+ * append-only file has them, and whatever the file itself shows to be wrong.
+ */
+
+import type { Transaction } from "./aof.ts";
+import { tokenOf } from "./recorder.ts";
+import { indexProblem } from "./indexes.ts";
+import { namesOf } from "./names.ts";
+import { type Hash, Replay } from "./replay.ts";
+
+/** A lease as the hash holds it. */
+export interface LeaseTruth {
+  readonly fence: number;
+  /** Epoch milliseconds of the server. */
+  readonly untilMs: number;
+  readonly holder: string;
+}
+
+/** A state of one key, from a transaction on. */
+export interface State {
+  /** Place of the transaction that made it. */
+  readonly at: number;
+  /** 0: there is no record. */
+  readonly version: number;
+  /** The operation id of its latest write; of a deletion, of the deletion. */
+  readonly id: string;
+  readonly token: string;
+  readonly active: boolean;
+  readonly expiresAt: number | undefined;
+  readonly lease: LeaseTruth | undefined;
+  /** The fence of the lease, also of one that was released; 0: none. */
+  readonly lastFence: number;
+  /** Steps by name, `<fence>|<data>`; the very same object while unchanged. */
+  readonly steps: ReadonlyMap<string, string>;
+  /** Whether it is another record than the state before: written or ended. */
+  readonly isWrite: boolean;
+}
+
+/** What happened to a queue. */
+export interface QueueEvent {
+  readonly at: number;
+  readonly kind: "push" | "take" | "end";
+  readonly messages: readonly string[];
+  /** How many messages it holds then. */
+  readonly length: number;
+}
+
+/** The truth of one order of transactions. */
+export interface Truth {
+  readonly transactions: number;
+  /** By key as the backend has it; the first state is the absence. */
+  readonly records: ReadonlyMap<string, readonly State[]>;
+  readonly queues: ReadonlyMap<string, readonly QueueEvent[]>;
+  /** What is wrong in the file, whatever callers were told. */
+  readonly problems: readonly TruthProblem[];
+}
+
+/** Something that no order of calls can have made. */
+export interface TruthProblem {
+  readonly at: number;
+  readonly key: string;
+  readonly problem: string;
+}
+
+/** The token of a write whose text was never stored. */
+export const ANY = "*";
+
+export const NO_STEPS: ReadonlyMap<string, string> = new Map();
+
+export const ABSENT: State = {
+  at: -1,
+  version: 0,
+  id: "",
+  token: "",
+  active: false,
+  expiresAt: undefined,
+  lease: undefined,
+  lastFence: 0,
+  steps: NO_STEPS,
+  isWrite: false,
+};
+
+/**
+ * Replays transactions.
+ *
+ * @param prefix What the keys of the backends begin with.
+ */
+export function readTruth(
+  transactions: readonly Transaction[],
+  prefix: string,
+): Truth {
+  const names = namesOf(prefix);
+  const replay = new Replay();
+  const records = new Map<string, State[]>();
+  const queues = new Map<string, QueueEvent[]>();
+  const problems: TruthProblem[] = [];
+  let at = 0;
+  /** The id of the deletion each key was last the subject of, by key. */
+  let deleted = new Map<string, string>();
+  /** Keys removed by the transaction under way. */
+  let removed = new Set<string>();
+
+  const statesOf = (key: string): State[] => {
+    let states = records.get(key);
+    if (!states) records.set(key, states = [ABSENT]);
+    return states;
+  };
+  const event = (
+    name: string,
+    kind: QueueEvent["kind"],
+    messages: readonly string[],
+    length: number,
+  ) => {
+    const key = names("queue", name);
+    if (key === undefined) return;
+    let events = queues.get(key);
+    if (!events) queues.set(key, events = []);
+    events.push({ at, kind, messages: [...messages], length });
+  };
+  replay.onPush = (name, messages) =>
+    event(name, "push", messages, replay.lists.get(name)!.length);
+  replay.onTake = (name, messages, whole) =>
+    event(
+      name,
+      whole ? "end" : "take",
+      messages,
+      whole ? 0 : replay.lists.get(name)!.length,
+    );
+  replay.onRemove = (name) => {
+    const key = names("tasks", name);
+    if (key === undefined) return;
+    removed.add(key);
+    statesOf(key).push({ ...ABSENT, at, isWrite: true });
+  };
+
+  for (const transaction of transactions) {
+    const touched = new Set<string>();
+    const members = new Set<string>();
+    deleted = new Map();
+    removed = new Set();
+    for (const command of transaction) {
+      const [verb = "", name = "", ...rest] = command;
+      replay.apply(command);
+      const record = names("tasks", name);
+      if (record !== undefined) touched.add(record);
+      const gone = names("gone", name);
+      if (gone !== undefined && verb.toUpperCase() === "SET") {
+        // A refusal is noted there as well, under a letter.
+        const [, made, id] = /^\d+\|(\d+)\.([^ ]*)/.exec(rest[0]!) ?? [];
+        if (made === "0") deleted.set(gone, id!);
+        else if (id !== undefined) {
+          addEnded(statesOf(gone), at, Number(made), id, removed.has(gone));
+        }
+      }
+      for (const kind of ["idx", "exp", "act"] as const) {
+        const owner = names(kind, name);
+        if (owner === undefined) continue;
+        for (const word of rest) members.add(`${owner}:${word}`);
+      }
+    }
+    for (const [key, id] of deleted) {
+      if (!removed.has(key)) continue;
+      // The place of the deletion has the name of the deletion.
+      const states = records.get(key)!;
+      const last = states.length - 1;
+      states[last] = { ...states[last]!, id };
+    }
+    for (const key of touched) {
+      const hash = replay.hashes.get(names.record(key));
+      if (hash) addState(statesOf(key), hash, at, key, problems);
+      members.add(key);
+    }
+    for (const key of members) {
+      if (records.has(key)) {
+        const problem = indexProblem(
+          replay,
+          names,
+          key,
+          records.get(key)!.at(-1)!,
+        );
+        if (problem) problems.push({ at, key, problem });
+      }
+    }
+    at++;
+  }
+  return { transactions: at, records, queues, problems };
+}
+
+/**
+ * Adds a write whose expiry had passed when it was executed: it made a version
+ * and left no record.
+ */
+function addEnded(
+  states: State[],
+  at: number,
+  version: number,
+  id: string,
+  isOverRecord: boolean,
+): void {
+  // Over a record that had expired, the removal before it is that expiry.
+  const isOverLive = isOverRecord && states.at(-2)!.version + 1 === version;
+  const end = isOverLive ? states.pop()! : { ...ABSENT, at, isWrite: true };
+  const write = { ...ABSENT, at, version, id, token: ANY, isWrite: true };
+  states.push({ ...write, expiresAt: 0 }, end);
+}
+
+function addState(
+  states: State[],
+  hash: Hash,
+  at: number,
+  key: string,
+  problems: TruthProblem[],
+): void {
+  const { fields, expiresAt } = hash;
+  const before = states.at(-1)!;
+  const version = Number(fields.get("version"));
+  const data = fields.get("data");
+  if (!Number.isInteger(version) || version < 1 || data === undefined) {
+    problems.push({
+      at,
+      key,
+      problem: `a hash without version or data: ${[...fields.keys()]}`,
+    });
+    return;
+  }
+  const { active, newest } = parseOps(fields.get("ops") ?? "");
+  const [newestVersion, id = ""] = newest.split(".");
+  const token = tokenOf(data);
+  const isWrite = version !== before.version || token !== before.token ||
+    (Number(newestVersion) === version && id !== before.id);
+  let { steps } = before.version === 0 ? ABSENT : before;
+  const stepFields = [...fields].filter(([name]) => name.startsWith("step:"));
+  const differs = stepFields.length !== steps.size ||
+    stepFields.some(([name, value]) => steps.get(name.slice(5)) !== value);
+  if (differs) {
+    steps = new Map(
+      stepFields.map(([name, value]) => [name.slice(5), value]),
+    );
+  }
+  const lease = parseLease(fields.get("lease"));
+  states.push({
+    at,
+    version,
+    id: Number(newestVersion) === version ? id : "",
+    token,
+    active,
+    expiresAt,
+    lease: lease && lease.untilMs > 0 ? lease : undefined,
+    lastFence: lease?.fence ?? 0,
+    steps,
+    isWrite,
+  });
+}
+
+/** `<active>|<created>|<expires>|<gen>|<version>.<id> …`, newest first. */
+function parseOps(ops: string): { active: boolean; newest: string } {
+  const parts = ops.split("|");
+  return {
+    active: parts[0] === "1",
+    newest: (parts.at(-1) ?? "").trim().split(" ")[0] ?? "",
+  };
+}
+
+/** `<fence>|<until ms>|<holder>`; until 0 where it was released. */
+function parseLease(text: string | undefined): LeaseTruth | undefined {
+  if (!text) return undefined;
+  const [fence, until, ...holder] = text.split("|");
+  return {
+    fence: Number(fence),
+    untilMs: Number(until),
+    holder: holder.join("|"),
+  };
+}
