@@ -3,6 +3,7 @@
  * its own, so that the calls a task operation makes are known to be its parts.
  */
 
+import type { StorageBackend } from "../../src/storage/backend.ts";
 import type {
   CreateOptions,
   DeleteOptions,
@@ -11,11 +12,10 @@ import type {
   ListPageOptions,
   PutIfVersionOptions,
   RecordPage,
-  StorageBackend,
   VersionedRecord,
   WatchOptions,
   WriteOptions,
-} from "../../src/storage/backend.ts";
+} from "../../src/storage/record.ts";
 import type { LeaseRequest, LeaseStorage } from "../../src/storage/leases.ts";
 import type {
   MessageQueue,

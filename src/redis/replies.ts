@@ -89,12 +89,13 @@ function readOps(
   return { etag, expiresAtMs: text === "" ? undefined : Number(text) };
 }
 
-/** `<fence>|<until ms>|<holder>`; without a holder it was released. */
+/** `<fence>|<until ms>|<acquisition>|<holder>`; without a holder it was released. */
 function readLease(
   text: string,
   clock: Pick<ServerClock, "now">,
 ): LeaseState | undefined {
-  const [, fence, untilMs, holder] = /^(\d+)\|(\d+)\|(.+)$/s.exec(text) ?? [];
+  const [, fence, untilMs, holder] =
+    /^(\d+)\|(\d+)\|[^|]*\|(.+)$/s.exec(text) ?? [];
   if (holder === undefined) return undefined;
   return {
     holder,

@@ -65,7 +65,7 @@ if is_retry and not is_exact then
 end
 if not is_expected then return refuse({${REPLY.conflict}, version or '0'}) end
 if lease_rule ~= '' then
-  local held_fence, until_ms, holder = string.match(lease or '', '^(%d+)|(%d+)|(.*)$')
+  local held_fence, until_ms, holder = string.match(lease or '', '^(%d+)|(%d+)|[^|]*|(.*)$')
   local holds = held_fence and tonumber(until_ms) > now_ms
   if held_fence ~= fence or holder == '' or holds ~= (lease_rule ~= 'lapsed') then
     if held_fence == fence and holds then

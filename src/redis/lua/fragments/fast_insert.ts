@@ -15,11 +15,13 @@
  * @param room Lua, true if the owner's quotas have room.
  * @param extra Lua, what else to write.
  * @param answer Lua, what to return.
+ * @param entries Lua, more entries for the trace.
  */
 export function fastInsert(
   room: string,
   extra: string,
   answer: string,
+  entries: string = "''",
 ): string {
   return `
 if not version and not ops and mode == '' and expires_ms and expires_ms > now_ms
@@ -38,7 +40,7 @@ if not version and not ops and mode == '' and expires_ms and expires_ms > now_ms
     if active then call('ZADD', active_index, expires, task) end
     call('HSET', record, 'version', '1', 'data', data,
       'expires_at', string.format('%.0f', math.ceil(expires_ms / 1000)),
-      'ops', want .. '1.' .. op .. ' ~' .. gen)
+      'ops', want .. '1.' .. op .. ' ' .. ${entries} .. '~' .. gen)
     ${extra}
     call('PEXPIREAT', record, expires)
     if ends < expires_ms then

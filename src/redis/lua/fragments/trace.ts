@@ -54,11 +54,12 @@ end
  * The trace with the write of `next_version` in front, as `ops` shall hold it,
  * and the `log` beside it (nil: none).
  *
- * Needs `JOINED_TRACE` and what it needs. Adds `grown_trace(next_version)`.
+ * Needs `JOINED_TRACE` and what it needs. Adds `grown_trace(next_version,
+ * entries)`: `entries` are further ones, behind that of the write.
  */
 export const GROWN_TRACE = `
-local function grown_trace(next_version)
-  local entry = next_version .. '.' .. op .. ' '
+local function grown_trace(next_version, entries)
+  local entry = next_version .. '.' .. op .. ' ' .. (entries or '')
   local fits = #trace_now + #trace_before <= ${OPS_BYTES}
   if fits and log_now == '' and log_before == '' then
     return entry .. trace_now .. '~' .. trace_before .. gen, nil
