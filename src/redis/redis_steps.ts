@@ -66,7 +66,7 @@ export class RedisSteps implements StepStorage {
       script: LUA_STEP_RECORD,
       kind: "idempotent",
       isDurable: true,
-      write: (words, { deadlineMs, isRetry }) =>
+      write: (words, { deadlineMs }) =>
         writeScriptInput(words, LUA_STEP_RECORD, {
           keys: { record },
           args: {
@@ -74,7 +74,6 @@ export class RedisSteps implements StepStorage {
             data,
             fence: String(fence),
             deadline_ms: deadlineMs,
-            mode: isRetry ? "r" : "",
           },
         }),
       decode: (answer) => {

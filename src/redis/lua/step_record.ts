@@ -11,11 +11,11 @@ import { REPLY } from "./reply.ts";
  */
 export const LUA_STEP_RECORD: LuaScript<
   "record",
-  "step" | "data" | "fence" | "deadline_ms" | "mode"
+  "step" | "data" | "fence" | "deadline_ms"
 > = defineScript({
   name: "step_record",
   keys: ["record"],
-  args: ["step", "data", "fence", "number:deadline_ms", "mode"],
+  args: ["step", "data", "fence", "number:deadline_ms"],
   body: [
     CLOCK_IN_TIME,
     `
@@ -25,8 +25,6 @@ local by, recorded = string.match(state[3] or '', '^(%d+)|(.*)$')
 -- where the lease has ended since.
 if by == fence then return {${REPLY.applied}, recorded, '1'} end
 local held_fence, until_ms = string.match(state[2] or '', '^(%d+)|(%d+)|')
--- An earlier try may have recorded it in a life that has ended since.
-if mode == 'r' and held_fence ~= fence then return {${REPLY.unknown}} end
 if not state[1] then return {${REPLY.absent}} end
 if held_fence ~= fence or tonumber(until_ms) <= now_ms then return {${REPLY.fenced}} end
 if by then return {${REPLY.applied}, recorded, '0'} end
