@@ -144,6 +144,7 @@ export type {
   RedisClientSettings,
   RedisClusterSettings,
   RedisConnectOptions,
+  RedisSentinelNode,
   RedisSentinelSettings,
 } from "./src/redis/connect.ts";
 export type { KeySchemaName } from "./src/redis/key_schema.ts";

@@ -195,7 +195,6 @@ export class NodeSubscriber implements Subscriber {
       if (!connection.like.isOpen) this.#lose(connection);
     }
     this.#repair();
-    this.#reset();
   }
 
   /** Makes again what is not subscribed, and again until that succeeds. */
@@ -218,7 +217,7 @@ export class NodeSubscriber implements Subscriber {
       }, this.#pauseMs);
       this.#pauseMs = Math.min(2 * this.#pauseMs, MAX_PAUSE_MS);
     }
-    this.#reset();
+    if (results.some(({ status }) => status === "fulfilled")) this.#reset();
     this.#repair();
   }
 
