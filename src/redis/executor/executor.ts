@@ -327,10 +327,12 @@ export class ScriptExecutor {
         // A retry must know itself: the shortest script does not.
         if (call.otherwise !== undefined) operation.call = call.otherwise();
     }
-    this.#wait(operation);
+    this.#wait(operation, rejection === "unsent");
   }
 
-  #wait<T>(operation: Operation<T>): void {
+  /** @param untilReady Whether a new connection ends the pause. */
+  #wait<T>(operation: Operation<T>, untilReady: boolean): void {
+    operation.waitsUntilReady = untilReady;
     if (this.#closed) return operation.fail(this.#closed);
     const retry = () => {
       this.#waiting.delete(operation as Operation<unknown>);
@@ -349,11 +351,13 @@ export class ScriptExecutor {
   /** A new connection: it may be to another server. */
   #onReady(): void {
     this.#scripts = new Map();
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
-    for (const [operation, timer] of waiting) {
+    for (const [operation, timer] of [...this.#waiting]) {
+      // A command that was lost on the last connection keeps its pause: it may
+      // be what ends connections.
+      if (!operation.waitsUntilReady) continue;
       clearTimeout(timer);
-      if (!operation.isSettled) this.#try(operation);
+      this.#waiting.delete(operation);
+      this.#try(operation);
     }
   }
 
@@ -379,6 +383,7 @@ class Operation<T> implements TimeLimit {
   isLost = false;
   isSettled = false;
   lastError: unknown;
+  waitsUntilReady = false;
   onSettled: (() => void) | undefined;
   previous: TimeLimit | undefined;
   next: TimeLimit | undefined;
