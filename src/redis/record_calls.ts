@@ -53,9 +53,6 @@ export interface RecordWrite extends CheckedWrite {
   readonly data: string;
 }
 
-/** The length of the spans of time by which traces age, in milliseconds. */
-const SPAN_MS = 32_000;
-
 /** The names of one record in Redis. */
 interface RecordNames extends Record<typeof RECORD_KEYS[number], string> {
   readonly task: string;
@@ -212,9 +209,11 @@ export class RecordCalls {
             data,
             channel: names.channel,
             old: `${place}${version}.${etag} `,
-            new: `${active ? 1 : 0}${place}${next}.${operationId} `,
+            new: `${
+              active ? 1 : 0
+            }${place}${next}.${operationId} ${version}.${etag} `,
             version: next,
-            gen: spanOf(clock.now()),
+            now: String(Math.ceil(clock.now() / 1000) + 1),
             task: tail === undefined ? "" : names.task,
             fence: lease === undefined ? "" : String(lease.fence),
             lease_rule: lease?.rule ?? "",
@@ -361,11 +360,6 @@ function writeArgs(
     channel,
     op: operationId,
   };
-}
-
-/** The span of time of a moment, as the trace writes it. */
-function spanOf(serverMs: number): string {
-  return String(Math.floor(serverMs / SPAN_MS)).padStart(8, "0");
 }
 
 /** A clock that no expiry has passed. */

@@ -41,12 +41,13 @@ export const LUA_PUT_IF_VERSION: LuaScript<
     // An exact etag needs no look for the own id: that write would have made
     // another newest entry.
     fastUpdate(
-      `string.sub(ops, head + 1, head + #expected) == expected
-    and (string.byte(expected, -1) == 32 or (not string.find(ops, op .. ' ', head, true)
-      and (string.byte(ops, -9) ~= 43 or not string.find(call('HGET', record, 'log') or '', op .. ' ', 1, true)))) --[[own id]]
-    and (lease_rule == '' or (lease and lease_rule ~= 'lapsed'
-      and string.sub(lease, 1, #fence + 1) == fence .. '|'
-      and tonumber(string.match(lease, '|(%d+)|')) > now_ms))`,
+      "expected",
+      `string.sub(expected, 1, #version) == version
+  and (string.byte(expected, -1) == 32 or (not string.find(ops, op .. ' ', #want, true)
+    and (string.byte(ops, -11) ~= 43 or not string.find(call('HGET', record, 'log') or '', op .. ' ', 1, true)))) --[[own id]]
+  and (lease_rule == '' or (lease and lease_rule ~= 'lapsed'
+    and string.sub(lease, 1, #fence + 1) == fence .. '|'
+    and tonumber(string.match(lease, '|(%d+)|')) > now_ms))`,
       "lease_rule == 'releases'",
     ),
     ownWrite("version_made"),
