@@ -18,7 +18,6 @@ import { LUA_DROP_STALE } from "./lua/drop_stale.ts";
 import { LUA_LIST_PAGE } from "./lua/list_page.ts";
 import type { RecordCalls } from "./record_calls.ts";
 import type { RedisContext } from "./redis_context.ts";
-import type { StoredRecord } from "./replies.ts";
 
 /** The most tasks one call names where all are wanted. */
 const NAME_CHUNK = 2000;
@@ -149,11 +148,9 @@ export class RedisLists {
     const stale: string[] = [];
     for (const [i, task] of tasks.entries()) {
       const key = prefix + task;
-      const stored = found[i] === "doubt"
-        ? await this.#context.run(this.#calls.readInDoubt(key))
-        : found[i] as StoredRecord | "absent";
-      if (stored === "absent") stale.push(task);
-      else if (stored !== undefined) records.push({ key, ...stored.record });
+      const stored = found[i];
+      if (stored === undefined) stale.push(task);
+      else records.push({ key, ...stored.record });
     }
     if (stale.length > 0) await this.#dropStale(prefix, owner, stale);
     return records;
