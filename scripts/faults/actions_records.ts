@@ -1,9 +1,6 @@
 /** Creates, puts, swaps, deletes and reads of plain records. */
 
-import type {
-  ExpectedRecord,
-  WriteOptions,
-} from "../../src/storage/backend.ts";
+import type { ExpectedRecord, WriteOptions } from "../../src/storage/record.ts";
 import type { Actions, OwnerKeys, Worker } from "./workload.ts";
 
 const HOUR_MS = 3600_000;

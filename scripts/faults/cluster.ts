@@ -118,8 +118,9 @@ export async function startCluster(
       return shards.every(({ lostDirs }) => lostDirs.length > 0);
     },
     hasFailovers: true,
-    open: (network, durable) =>
-      RedisBackend.connect({
+    open: (network, durable) => {
+      // Further options of node-redis are handed on.
+      const target = {
         rootNodes: shards.map(({ nodes }) => ({
           url: `redis://127.0.0.1:${network.portOf(nodes[0]!.server.port)}`,
         })),
@@ -127,10 +128,12 @@ export async function startCluster(
           host: "127.0.0.1",
           port: network.portOf(Number(address.split(":").at(-1))),
         }),
-      }, {
+      };
+      return RedisBackend.connect(target, {
         prefix,
         ...(durable ? { durability: { replicas: 1, timeoutMs: 2000 } } : {}),
-      }),
+      });
+    },
     histories: async () => {
       const logs = [];
       for (const { master, lostDirs } of shards) {

@@ -11,11 +11,11 @@ import type {
   ListPageOptions,
   PutIfVersionOptions,
   RecordPage,
-  StorageBackend,
   VersionedRecord,
   WatchOptions,
   WriteOptions,
-} from "../../src/storage/backend.ts";
+} from "../../src/storage/record.ts";
+import type { StorageBackend } from "../../src/storage/backend.ts";
 import type { LeaseRequest, LeaseStorage } from "../../src/storage/leases.ts";
 import type {
   MessageQueue,

@@ -113,8 +113,9 @@ export async function startSentinel(prefix: string): Promise<Topology> {
       return failovers.length >= REPLICAS - 1;
     },
     hasFailovers: true,
-    open: (network, durable) =>
-      RedisBackend.connect({
+    open: (network, durable) => {
+      // Further options of node-redis are handed on.
+      const target = {
         name: "main",
         sentinelRootNodes: [{ host: "127.0.0.1", port: sentinel.port }],
         scanInterval: 500,
@@ -122,10 +123,12 @@ export async function startSentinel(prefix: string): Promise<Topology> {
           host: "127.0.0.1",
           port: network.portOf(Number(address.split(":").at(-1))),
         }),
-      }, {
+      };
+      return RedisBackend.connect(target, {
         prefix,
         ...(durable ? { durability: { replicas: 1, timeoutMs: 2000 } } : {}),
-      }),
+      });
+    },
     histories: async () => {
       const transactions = await readAof(master.dir);
       const lost: LostHistory[] = [];
