@@ -68,13 +68,8 @@ export function check(
     report(findings, kind, key, problem, undefined, at);
   }
   const byId = new Map<string, Call>();
-  let endMs = 0;
   for (const call of calls) {
     if (call.id !== "") byId.set(call.id, call);
-    endMs = Math.max(
-      endMs,
-      call.endMs === Infinity ? call.startMs : call.endMs,
-    );
     if (call.answer?.is === "broken") {
       const { message } = call.answer;
       report(findings, "error no caller expects", call.key, message, call);
@@ -84,7 +79,7 @@ export function check(
   const lostWrites = new Map<string, unknown>(
     lost.flatMap(({ truth }) => [...writesOf(truth)]),
   );
-  checkWrites(truth, byId, endMs + SLACK_MS, findings);
+  checkWrites(truth, byId, findings);
   checkAnswers(calls, writes, lostWrites, findings);
   checkLeases(truth, calls, byId, findings);
   checkTasks(calls, writes, findings);

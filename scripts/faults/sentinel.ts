@@ -6,7 +6,7 @@
 
 import { RedisBackend } from "../../src/redis/redis_backend.ts";
 import { type RedisServer, startRedisServer } from "../lib/redis_server.ts";
-import { readAof } from "./aof.ts";
+import { isWholeHistory, readAof } from "./aof.ts";
 import { command, commonFaults, pause, until } from "./server_faults.ts";
 import {
   branchOf,
@@ -64,6 +64,9 @@ export async function startSentinel(prefix: string): Promise<Topology> {
   /** Files of masters that are none any more. */
   const lostDirs: string[] = [];
   const failovers: TimeSpan[] = [];
+  const dead = new Set<RedisServer>();
+  let heirs = REPLICAS;
+  let isLastFailover = false;
   const awaitFailover = async () => {
     const old = master;
     const fromMs = Date.now();
@@ -78,6 +81,21 @@ export async function startSentinel(prefix: string): Promise<Topology> {
     // What clients do right after a failover is what the round is for.
     await pause(2000);
     failovers.push({ fromMs, toMs: Date.now() });
+    heirs = await wholeReplicas();
+  };
+  /** Replicas that may still become masters; the others are told not to. */
+  const wholeReplicas = async (): Promise<number> => {
+    let count = 0;
+    for (const { server, dir } of nodes) {
+      if (server === master.server || dead.has(server)) continue;
+      if (await isWholeHistory(dir).catch(() => false)) count++;
+      else {
+        await command(server.port, [
+          ...["CONFIG", "SET", "replica-priority", "0"],
+        ]);
+      }
+    }
+    return count;
   };
   const own = stack.move();
   return {
@@ -88,15 +106,18 @@ export async function startSentinel(prefix: string): Promise<Topology> {
         kind: "kill -9 of the master",
         run: async () => {
           lostDirs.push(master.dir);
+          dead.add(master.server);
           await master.server.kill();
           await awaitFailover();
         },
       },
       {
-        weight: 3,
+        weight: 1,
         kind: "SENTINEL FAILOVER",
         run: async () => {
           const { dir, server } = master;
+          // All others have been ahead of the new master, and are filled again.
+          isLastFailover = true;
           // It becomes a replica and throws its file away: a second name of it
           // keeps what it wrote meanwhile.
           lostDirs.push(await linkFiles(dir, own));
@@ -110,11 +131,12 @@ export async function startSentinel(prefix: string): Promise<Topology> {
     ],
     faultEveryMs: 1500,
     get isUsedUp() {
-      return failovers.length >= REPLICAS - 1;
+      return failovers.length > 0 && (isLastFailover || heirs < 2);
     },
     hasFailovers: true,
-    open: (network, durable) =>
-      RedisBackend.connect({
+    open: (network, durable) => {
+      // Further options of node-redis are handed on.
+      const target = {
         name: "main",
         sentinelRootNodes: [{ host: "127.0.0.1", port: sentinel.port }],
         scanInterval: 500,
@@ -122,10 +144,12 @@ export async function startSentinel(prefix: string): Promise<Topology> {
           host: "127.0.0.1",
           port: network.portOf(Number(address.split(":").at(-1))),
         }),
-      }, {
+      };
+      return RedisBackend.connect(target, {
         prefix,
         ...(durable ? { durability: { replicas: 1, timeoutMs: 2000 } } : {}),
-      }),
+      });
+    },
     histories: async () => {
       const transactions = await readAof(master.dir);
       const lost: LostHistory[] = [];

@@ -75,7 +75,10 @@ end
     LIVE_VERSION,
     ...FULL_WRITE,
     `
-if is_retry and is_cut then return {${REPLY.unknown}} end
+-- A record that an earlier try has made may have expired, and its trace with it.
+if is_retry and (is_cut or (version and expires_ms and expires_ms <= now_ms)) then
+  return {${REPLY.unknown}}
+end
 if version then return refuse({${REPLY.conflict}, version}) end
 if max_records then
   local live = live_count()

@@ -62,7 +62,8 @@ local is_exact = is_expected and expected_etag ~= ''
 if is_retry and not is_exact then
   -- Not in the trace, so not executed; unless the trace was cut, or went with
   -- a record that has expired or was evicted.
-  if is_cut or not (version or was_gone) then return {${REPLY.unknown}} end
+  local may_have_expired = expires_ms and expires_ms <= now_ms
+  if is_cut or may_have_expired or not (version or was_gone) then return {${REPLY.unknown}} end
 end
 if not is_expected then return refuse({${REPLY.conflict}, version or '0'}) end
 if lease_rule ~= '' then
