@@ -13,8 +13,8 @@ import { REPLY } from "./reply.ts";
  * lease has ended, nor in a new life. `mode` is that of a write.
  *
  * Answers `{1, fence}`, also where that acquisition has ended since; `{-8, ms
- * left, holder}` while another has it, or had it when an earlier try was refused;
- * else `{code}`.
+ * left, holder}` while another has it; else `{code}`, which is `unknown` where an
+ * earlier try was refused and the lease is free by now.
  */
 export const LUA_LEASE_ACQUIRE: LuaScript<
   "record" | "gone",
@@ -45,7 +45,7 @@ for _, trace in ipairs({ops or '', state[4] or ''}) do
 end
 if noted_fence == 'n' then return {${REPLY.absent}} end
 if noted_fence and noted_fence ~= '' then return {${REPLY.applied}, noted_fence} end
-if noted_fence and not is_held then return {${REPLY.held}, '0', ''} end
+if noted_fence and not is_held then return {${REPLY.unknown}} end
 `,
     NOTED,
     `
