@@ -144,9 +144,9 @@ function judge(
     const calls = all.filter(({ key }) => covers(key));
     const truth: Truth = readTruth(transactions, prefix);
     const found = check(calls, truth, {
-      lost: lost.map(({ transactions, common }) => ({
+      lost: lost.map(({ transactions, ...rest }) => ({
         truth: readTruth(transactions, prefix),
-        common,
+        ...rest,
       })),
       isOneClock,
       ...(history.failovers ? { failovers: history.failovers } : {}),
