@@ -24,7 +24,14 @@ export function checkLeases(
       const state = states[i]!;
       const before = states[i - 1]!;
       const writer = state.isWrite ? byId.get(state.id) : undefined;
-      checkSteps(key, before, state, byStep, findings);
+      checkSteps(
+        key,
+        before,
+        state,
+        byStep,
+        (call) => hasLifeEnded(states, i, byId, call),
+        findings,
+      );
       const { lease, at } = state;
       if (state.version === 0 || state.token === ANY) continue;
       if (lease === undefined) {
@@ -96,11 +103,28 @@ function hasEnded({ untilMs }: LeaseTruth, { answer, endMs }: Call): boolean {
     (answer!.is === "leased" && untilMs <= endMs + SLACK_MS);
 }
 
+/**
+ * Whether the life of a record had ended when a call was answered: then a
+ * refusal says that nothing of it is stored, whatever was before.
+ */
+function hasLifeEnded(
+  states: readonly State[],
+  from: number,
+  byId: ReadonlyMap<string, Call>,
+  call: Call,
+): boolean {
+  const end = states.slice(from + 1).find(({ version }) => version <= 1);
+  const writer = end?.isWrite ? byId.get(end.id) : undefined;
+  return end !== undefined &&
+    (writer === undefined || writer.startMs <= call.endMs);
+}
+
 function checkSteps(
   key: string,
   before: State,
   state: State,
   byStep: ReadonlyMap<string, Call>,
+  hasLifeEnded: (call: Call) => boolean,
   findings: Findings,
 ): void {
   if (state.steps === before.steps || state.token === ANY) return;
@@ -126,7 +150,8 @@ function checkSteps(
       const detail = `${name} = ${text} under fence ${state.lease?.fence}`;
       report(findings, kind, key, detail, call, at);
     } else if (
-      !isSuccess(call) && !isUnknown(call) && call.answer!.is !== "absent"
+      !isSuccess(call) && !isUnknown(call) &&
+      call.answer!.is !== "absent" && !hasLifeEnded(call)
     ) {
       const detail = `${name} was recorded, its call told ${call.answer!.is}`;
       report(findings, kind, key, detail, call, at);

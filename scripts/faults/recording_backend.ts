@@ -3,6 +3,7 @@
  * its own, so that the calls a task operation makes are known to be its parts.
  */
 
+import type { StorageBackend } from "../../src/storage/backend.ts";
 import type {
   CreateOptions,
   DeleteOptions,

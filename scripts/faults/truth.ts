@@ -262,10 +262,10 @@ function parseOps(ops: string): { active: boolean; newest: string } {
   };
 }
 
-/** `<fence>|<until ms>|<holder>`; until 0 where it was released. */
+/** `<fence>|<until ms>|<acquisition>|<holder>`; until 0 where it was released. */
 function parseLease(text: string | undefined): LeaseTruth | undefined {
   if (!text) return undefined;
-  const [fence, until, ...holder] = text.split("|");
+  const [fence, until, _acquisition, ...holder] = text.split("|");
   return {
     fence: Number(fence),
     untilMs: Number(until),

@@ -1,325 +1,212 @@
 /**
- * Opens links: to one server, to a Cluster, or to the master that Sentinels
- * name.
+ * Opens connections of our own, with what node-redis needs to be fast and
+ * safe.
  *
  * @module
  */
 
-import { createClient, createCluster, createSentinel } from "redis";
+import {
+  createClient,
+  createCluster,
+  createSentinel,
+  type RedisClientOptions,
+  type RedisClusterOptions,
+  type RedisSentinelOptions,
+} from "redis";
 import { BackendError } from "../storage/errors.ts";
 import { deadline } from "../util/deadline.ts";
-import type { RedisLink, WarningListener } from "./link_types.ts";
+import { type Closable, closeClient } from "./base_link.ts";
 import { ClientLink } from "./client_link.ts";
 import {
   type ClusterClient,
   COMMAND_OPTIONS,
-  describe,
+  type Emitter,
   type NodeClient,
   type SentinelClient,
 } from "./client_like.ts";
 import { ClusterLink } from "./cluster_link.ts";
+import type {
+  RedisClientSettings,
+  RedisConnectOptions,
+} from "./connect_options.ts";
+import { type ConnectTarget, readTarget } from "./connect_target.ts";
+import type { RedisLink, WarningListener } from "./link_types.ts";
 import { OwnedSentinelLink } from "./sentinel_link.ts";
 import { checkServer } from "./server_check.ts";
 import { SOCKET_TIMEOUT_MS } from "./watchdog.ts";
 
-/**
- * Options of node-redis' `createClient`. All of its options are handed on;
- * these are the ones a server commonly sets.
- */
-export interface RedisClientSettings {
-  /** `redis[s]://[user[:password]@]host[:port][/db]`. */
-  readonly url?: string;
-  /** Address, TLS and reconnecting, as node-redis describes them. */
-  readonly socket?: object;
-  /** The ACL user. */
-  readonly username?: string;
-  /** The password of the ACL user, or of the server. */
-  readonly password?: string;
-  /** Where credentials come from, in place of user and password. */
-  readonly credentialsProvider?: object;
-  /** The name shown in `CLIENT LIST`. */
-  readonly name?: string;
-  /** The database number. Default: 0. */
-  readonly database?: number;
-  /** The protocol version. Default: 3. */
-  readonly RESP?: 2 | 3;
-  /** Sends `PING` so often, in milliseconds. Default: never. */
-  readonly pingInterval?: number;
-  /** Whether commands fail at once while disconnected. Default: `false`. */
-  readonly disableOfflineQueue?: boolean;
-  /** The most commands that may wait. Default: no bound. */
-  readonly commandsQueueMaxLength?: number;
+export type {
+  RedisClientSettings,
+  RedisClusterSettings,
+  RedisConnectOptions,
+  RedisSentinelNode,
+  RedisSentinelSettings,
+} from "./connect_options.ts";
+
+/** How long the first connection and the check of the server may take. */
+const CONNECT_TIMEOUT_MS = 5000;
+
+/** Options of `connectLink`. */
+export interface ConnectLinkOptions {
+  /** Called with what an operator should know. */
+  readonly onWarning: WarningListener;
 }
 
-/** Options of node-redis' `createCluster`; these must or may be set. */
-export interface RedisClusterSettings {
-  /** Nodes to ask for the others; one that answers is enough. */
-  readonly rootNodes: readonly RedisClientSettings[];
-  /** What all nodes have in common, such as credentials and TLS. */
-  readonly defaults?: RedisClientSettings;
-}
-
-/** Options of node-redis' `createSentinel`; these must or may be set. */
-export interface RedisSentinelSettings {
-  /** The name of the master the Sentinels watch. */
-  readonly name: string;
-  /** Sentinels to ask; one that answers is enough. */
-  readonly sentinelRootNodes: readonly {
-    /** The host. */
-    readonly host: string;
-    /** The port. */
-    readonly port: number;
-  }[];
-  /** Options of the connections to master and replicas. */
-  readonly nodeClientOptions?: RedisClientSettings;
-  /** Options of the connections to the Sentinels. */
-  readonly sentinelClientOptions?: RedisClientSettings;
+/** A client that was made, and not connected yet. */
+interface Opening {
+  readonly client: Emitter & Closable & { connect(): Promise<unknown> };
+  toLink(): RedisLink;
 }
 
 /**
- * Where to connect to: a `redis[s]://` URL, as text or as a `URL`, options of
- * one client, of a Cluster, or of a Sentinel. All options of node-redis are
- * handed on, but for those that its connections need to be fast and safe here.
- */
-export type RedisConnectOptions =
-  | string
-  | URL
-  | RedisClientSettings
-  | RedisClusterSettings
-  | RedisSentinelSettings;
-
-/** How long the first connection may take, in milliseconds. */
-const CONNECT_MS = 5000;
-
-/**
- * Opens a link. The first connection is made at once or not at all; a later
- * loss is repaired by the link itself.
+ * Opens a connection. The first one is made at once or not at all; a later
+ * loss is repaired by the client itself.
  *
- * @throws {TypeError} If the target is none of those described.
- * @throws {BackendError} If the server cannot be reached, refuses us, or is
- * older than needed.
+ * @throws {TypeError} If the target is nothing that can be connected to.
+ * @throws {BackendError} If the server cannot be reached, refuses us or is too
+ * old.
  */
 export async function connectLink(
   target: RedisConnectOptions,
-  { onWarning }: { readonly onWarning: WarningListener },
+  { onWarning }: ConnectLinkOptions,
 ): Promise<RedisLink> {
-  const link = await open(target);
+  const read = readTarget(target);
+  const { address } = read;
+  const phase = { connected: false };
+  const { client, toLink } = open(read, phase);
+  // Every failure reaches its caller through a rejected command; without a
+  // listener the event would end the process.
+  let reported: unknown;
+  client.on("error", (error) => {
+    if (!phase.connected) reported = error;
+  });
+  // A server that accepts and stays silent would be waited for without end.
+  const { connectTimeout = CONNECT_TIMEOUT_MS } = socketOf(read);
+  const within = <T>(promise: Promise<T>) =>
+    // 0 means to node-redis: no bound.
+    connectTimeout > 0 ? deadline(promise, connectTimeout) : promise;
+  let link: RedisLink | undefined;
   try {
-    await checkServer(link, onWarning);
+    await within(client.connect());
+    phase.connected = true;
+    link = toLink();
+    await within(
+      link.nodeOf("").then((node) => checkServer(node, address, onWarning)),
+    );
     return link;
-  } catch (error) {
-    await link.close();
-    throw error;
+  } catch (cause) {
+    if (link) await link.close();
+    else await closeClient(client, false);
+    if (cause instanceof BackendError) throw cause;
+    throw new BackendError(
+      `cannot connect to Redis at ${address}: ${reasonOf(cause, reported)}`,
+      { cause },
+    );
   }
 }
 
-async function open(target: RedisConnectOptions): Promise<RedisLink> {
-  if (typeof target === "string" || target instanceof URL) {
-    return await openClient({ url: String(target) });
-  }
-  if (!isPlainObject(target)) {
-    throw new TypeError(
-      `cannot connect to ${
-        describe(target)
-      }: expected a redis[s]:// URL, options of a client, { rootNodes } of a Cluster, or { sentinelRootNodes, name } of a Sentinel`,
-    );
-  }
-  if ("rootNodes" in target) {
-    requireNodes("rootNodes", target.rootNodes);
-    return await openCluster(target);
-  }
-  if ("sentinelRootNodes" in target) {
-    requireNodes("sentinelRootNodes", target.sentinelRootNodes);
-    if (typeof target.name !== "string" || target.name === "") {
-      throw new TypeError(
-        "name is missing: expected the name of the master that the Sentinels watch",
-      );
+function open(target: ConnectTarget, phase: { connected: boolean }): Opening {
+  switch (target.kind) {
+    case "client": {
+      const client = createClient(
+        nodeOptions(target.options, phase, COMMAND_OPTIONS),
+      ) as unknown as NodeClient;
+      return { client, toLink: () => new ClientLink(client, true) };
     }
-    return await openSentinel(target);
-  }
-  const unknown = Object.keys(target).filter((name) => /nodes?$/i.test(name));
-  if (unknown.length > 0) {
-    throw new TypeError(
-      `unknown option ${
-        unknown[0]
-      }: expected rootNodes for a Cluster, or sentinelRootNodes and name for a Sentinel`,
-    );
-  }
-  return await openClient(target as RedisClientSettings);
-}
-
-async function openClient(settings: RedisClientSettings): Promise<RedisLink> {
-  const address = addressOf(settings);
-  const first = new FirstConnection();
-  const options = safeOptions(settings, first);
-  const client = createClient(options as never) as unknown as NodeClient;
-  await first.connect(client, address, timeoutOf(settings));
-  return new ClientLink(client, true);
-}
-
-async function openCluster(
-  settings: RedisClusterSettings,
-): Promise<RedisLink> {
-  const nodes = settings.rootNodes.map(addressOf).join(", ");
-  const first = new FirstConnection();
-  const cluster = createCluster({
-    ...settings,
-    commandOptions: COMMAND_OPTIONS,
-    defaults: safeOptions(settings.defaults ?? {}, undefined),
-  } as never) as unknown as ClusterClient & { connect(): Promise<unknown> };
-  await first.connect(cluster, nodes, timeoutOf(settings.defaults ?? {}));
-  return new ClusterLink(cluster, true);
-}
-
-async function openSentinel(
-  settings: RedisSentinelSettings,
-): Promise<RedisLink> {
-  const nodes = settings.sentinelRootNodes
-    .map(({ host, port }) => `${host}:${port}`).join(", ");
-  const first = new FirstConnection();
-  const replicas = (settings as { replicaPoolSize?: number }).replicaPoolSize;
-  const sentinel = createSentinel({
-    ...settings,
-    // It would send a command again whose answer was lost, without telling.
-    maxCommandRediscovers: 0,
-    commandOptions: COMMAND_OPTIONS,
-    nodeClientOptions: safeOptions(settings.nodeClientOptions ?? {}, undefined),
-  } as never) as unknown as SentinelClient & { connect(): Promise<unknown> };
-  await first.connect(
-    sentinel,
-    `${settings.name} of the Sentinels ${nodes}`,
-    timeoutOf(settings.nodeClientOptions ?? {}),
-  );
-  return new OwnedSentinelLink(sentinel, (replicas ?? 0) > 0);
-}
-
-/** What every connection is given, whatever the caller's options say. */
-function safeOptions(
-  settings: RedisClientSettings,
-  first: FirstConnection | undefined,
-): object {
-  const socket = (settings.socket ?? {}) as {
-    reconnectStrategy?: unknown;
-    socketTimeout?: number;
-  };
-  const strategy = socket.reconnectStrategy ?? defaultReconnect;
-  return {
-    ...settings,
-    commandOptions: COMMAND_OPTIONS,
-    // A command waits here, where its time is bounded, not in the client.
-    disableOfflineQueue: true,
-    pingInterval: settings.pingInterval ?? 1000,
-    socket: {
-      ...socket,
-      socketTimeout: socket.socketTimeout ?? SOCKET_TIMEOUT_MS,
-      ...(first === undefined ? {} : {
-        reconnectStrategy: (retries: number, cause: Error) => {
-          if (!first.isMade) return cause;
-          return typeof strategy === "function"
-            ? strategy(retries, cause)
-            : strategy;
+    case "cluster": {
+      const { options } = target;
+      const cluster = createCluster({
+        topologyRefreshOnReconnectionAttemptStrategy: 500,
+        ...options as RedisClusterOptions,
+        // node-redis writes into them.
+        rootNodes: options.rootNodes.map((node) => ({ ...node })),
+        defaults: nodeOptions(options.defaults, phase),
+        commandOptions: COMMAND_OPTIONS,
+      } as RedisClusterOptions) as unknown as ClusterClient & Opening["client"];
+      return { client: cluster, toLink: () => new ClusterLink(cluster, true) };
+    }
+    case "sentinel": {
+      const options = target.options as unknown as RedisSentinelOptions;
+      const sentinel = createSentinel({
+        // With mapped addresses each scan would take the master for another
+        // one and open its connections again.
+        ...options.nodeAddressMap ? {} : { scanInterval: 1000 },
+        ...options,
+        nodeClientOptions: {
+          // Only one of its connections is asked by us.
+          pingInterval: 1000,
+          ...nodeOptions(target.options.nodeClientOptions, phase),
         },
-      }),
-    },
-  };
-}
-
-/** The first connection of a client: made at once, or not at all. */
-class FirstConnection {
-  isMade = false;
-
-  async connect(
-    client: {
-      readonly isOpen: boolean;
-      on(event: string, listener: () => void): unknown;
-      connect(): Promise<unknown>;
-      destroy(): unknown;
-    },
-    address: string,
-    timeoutMs: number,
-  ): Promise<void> {
-    // Every failure reaches its caller through a rejected command; without a
-    // listener the event would end the process.
-    client.on("error", () => {});
-    try {
-      // A server that accepts and stays silent would be waited for endlessly.
-      await (timeoutMs > 0
-        ? deadline(client.connect(), timeoutMs)
-        : client.connect());
-    } catch (cause) {
-      try {
-        Promise.resolve(client.destroy()).catch(() => {});
-      } catch {
-        // It has closed itself.
-      }
-      throw new BackendError(
-        `cannot connect to Redis at ${address}: ${reasonOf(cause)}`,
-        { cause },
-      );
+        sentinelClientOptions: {
+          pingInterval: 1000,
+          ...nodeOptions(target.options.sentinelClientOptions, phase),
+        },
+        maxCommandRediscovers: 0,
+        reserveClient: true,
+        commandOptions: COMMAND_OPTIONS,
+      } as RedisSentinelOptions) as unknown as
+        & SentinelClient
+        & Opening["client"];
+      const readsFromReplicas = (options.replicaPoolSize ?? 0) > 0;
+      return {
+        client: sentinel,
+        toLink: () => new OwnedSentinelLink(sentinel, readsFromReplicas),
+      };
     }
-    this.isMade = true;
   }
 }
 
-/** How long connecting may take, in milliseconds; 0: as long as it takes. */
-function timeoutOf(settings: RedisClientSettings): number {
-  const { connectTimeout } = (settings.socket ?? {}) as {
-    connectTimeout?: number;
+/** The options of a connection to one server. */
+function nodeOptions(
+  options: RedisClientSettings = {},
+  phase: { readonly connected: boolean },
+  commandOptions?: object,
+): RedisClientOptions {
+  const given = options as RedisClientOptions;
+  const repair = given.socket?.reconnectStrategy ?? defaultReconnect;
+  return {
+    ...given,
+    ...commandOptions && { commandOptions },
+    disableOfflineQueue: true,
+    socket: {
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      socketTimeout: SOCKET_TIMEOUT_MS,
+      keepAlive: true,
+      keepAliveInitialDelay: 5000,
+      ...given.socket,
+      reconnectStrategy: (retries: number, cause: Error) => {
+        if (!phase.connected) return cause;
+        return typeof repair === "function" ? repair(retries, cause) : repair;
+      },
+    } as RedisClientOptions["socket"],
   };
-  return connectTimeout ?? CONNECT_MS;
 }
 
-function isPlainObject(value: unknown): value is object {
-  if (typeof value !== "object" || value === null) return false;
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === null || prototype === Object.prototype;
-}
-
-function requireNodes(name: string, nodes: unknown): void {
-  if (Array.isArray(nodes) && nodes.length > 0) return;
-  throw new TypeError(
-    `${name} is ${
-      Array.isArray(nodes) ? "empty" : describe(nodes)
-    }: expected an array of nodes`,
-  );
-}
-
-/** Waits longer from try to try, two seconds at most, and never gives up. */
+/** Waits longer from try to try, a second at most, and never gives up. */
 function defaultReconnect(retries: number): number {
-  return Math.min(2 ** retries * 25, 2000) + Math.floor(Math.random() * 50);
+  return Math.min(2 ** retries * 25, 1000) + Math.floor(Math.random() * 50);
 }
 
-/** Host and port, or a socket's path: what a message may name. */
-function addressOf({ url, socket }: RedisClientSettings): string {
-  if (url !== undefined) {
-    let parsed: URL;
-    try {
-      parsed = new URL(url);
-    } catch {
-      // The URL and the parser's error may hold a password: neither is shown.
-      throw new TypeError(
-        "invalid Redis URL: expected redis[s]://[user:password@]host[:port][/db]",
-      );
-    }
-    if (!/^rediss?:$/.test(parsed.protocol)) {
-      throw new TypeError(
-        `invalid Redis URL with protocol "${parsed.protocol}": expected redis: or rediss:`,
-      );
-    }
-    return `${parsed.hostname || "localhost"}:${parsed.port || 6379}`;
-  }
-  const { host = "localhost", port = 6379, path } = (socket ?? {}) as {
-    host?: string;
-    port?: number;
-    path?: string;
-  };
-  return path ?? `${host}:${port}`;
+function socketOf(target: ConnectTarget): { connectTimeout?: number } {
+  const options = target.kind === "client"
+    ? target.options
+    : target.kind === "cluster"
+    ? target.options.defaults
+    : target.options.nodeClientOptions;
+  return options?.socket ?? {};
+}
+
+/** What went wrong, and what it was said to be caused by. */
+function reasonOf(cause: unknown, reported: unknown): string {
+  const reason = messageOf(cause);
+  const detail = reported === undefined ? reason : messageOf(reported);
+  return reason.includes(detail) ? reason : `${reason} (${detail})`;
 }
 
 /** The first message found: an AggregateError of several addresses has none. */
-function reasonOf(cause: unknown): string {
+function messageOf(cause: unknown): string {
   if (cause instanceof AggregateError && cause.message === "") {
-    return cause.errors.map(reasonOf).join(", ");
+    return cause.errors.map(messageOf).join(", ");
   }
   return cause instanceof Error ? cause.message : String(cause);
 }

@@ -32,24 +32,18 @@ export function borrowLink(
     // It repeats only what a node has redirected, and so not executed.
     case "cluster":
       return new ClusterLink(known.client, false);
-    case "sentinel":
-      warnOfResends(known.client, onWarning);
-      return new BorrowedSentinelLink(known.client);
+    case "sentinel": {
+      // How often a command whose answer was lost is sent again.
+      const options = optionsOf(known.client);
+      const resends = options && (options.maxCommandRediscovers ?? 16);
+      if (resends) onWarning(resendWarning(resends));
+      return new BorrowedSentinelLink(known.client, resends !== 0);
+    }
   }
 }
 
-/** After a lost answer a sentinel sends again, although the first may count. */
-function warnOfResends(
-  sentinel: SentinelClient,
-  onWarning: WarningListener,
-): void {
-  const options = optionsOf(sentinel);
-  if (options === undefined) return;
-  const resends = options.maxCommandRediscovers ?? 16;
-  if (resends === 0) return;
-  onWarning(
-    `the borrowed sentinel client sends a command up to ${resends} more times when its answer is lost, without telling: some outcomes are then reported as unknown or wrong; create it with maxCommandRediscovers: 0`,
-  );
+function resendWarning(times: number): string {
+  return `the borrowed sentinel client sends a command up to ${times} more times when its answer is lost, without telling: a message can then be queued twice or lost; create it with maxCommandRediscovers: 0`;
 }
 
 /**

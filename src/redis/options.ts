@@ -39,7 +39,7 @@ export interface RedisBackendOptions {
   /**
    * Called with what an operator should know: a server that evicts keys, a
    * borrowed client that sends commands again by itself. Default:
-   * `console.warn`.
+   * `console.warn`, once a sentence.
    */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
@@ -55,6 +55,15 @@ export interface ResolvedOptions {
   readonly onWarning: (message: string) => void;
 }
 
+const warned = new Set<string>();
+
+/** The default: a library that is silent about trouble hides it. */
+function warnOnce(message: string): void {
+  if (warned.has(message)) return;
+  warned.add(message);
+  console.warn(`mcp-tasks-redis: ${message}`);
+}
+
 /** Checks the options. */
 export function resolveOptions(
   {
@@ -64,7 +73,7 @@ export function resolveOptions(
     watchRefreshMs = 30_000,
     retry,
     durability,
-    onWarning = (message) => console.warn(message),
+    onWarning = warnOnce,
   }: RedisBackendOptions,
 ): ResolvedOptions {
   requireInteger("maxRecordBytes", maxRecordBytes, 1);

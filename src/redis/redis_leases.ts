@@ -14,6 +14,7 @@ import {
 } from "../storage/checks.ts";
 import { NotFoundError, VersionConflictError } from "../storage/errors.ts";
 import { splitKey } from "../storage/keys.ts";
+import { newOperationId } from "../storage/operation_id.ts";
 import type {
   GrantedLease,
   LeaseRequest,
@@ -56,6 +57,7 @@ export class RedisLeases implements LeaseStorage {
   async acquire(key: string, lease: LeaseRequest): Promise<GrantedLease> {
     const record = this.#record(key);
     checkLease(lease);
+    const op = newOperationId();
     return await this.#context.run<GrantedLease>({
       what: () => `acquire the lease on ${JSON.stringify(key)}`,
       key,
@@ -68,8 +70,9 @@ export class RedisLeases implements LeaseStorage {
           keys: { record },
           args: {
             holder: lease.holder,
+            op,
             for_ms: String(lease.forMs),
-            deadline_ms: deadlineMs,
+            deadline_ms: this.#earlier(deadlineMs, lease.forMs),
           },
         }),
       decode: (answer) => {
@@ -122,9 +125,7 @@ export class RedisLeases implements LeaseStorage {
     const write = this.#writes.check(key, data, options.meta);
     checkLease(lease);
     const fence = await this.#writes.create(write, checkCreate(options), lease);
-    // A repetition whose lease has ended since no longer finds its fence: one
-    // that no lease has is refused as that would be.
-    return { fence: Math.max(fence, 1) };
+    return { fence };
   }
 
   async expire(
@@ -148,6 +149,13 @@ export class RedisLeases implements LeaseStorage {
         error.actual === 0;
       throw isAbsent ? new NotFoundError(key) : error;
     }
+  }
+
+  /** Arriving later, it could take a lease that has ended since. */
+  #earlier(deadlineMs: string, forMs: number): string {
+    if (deadlineMs === "") return "";
+    const { clock } = this.#context;
+    return String(Math.min(Number(deadlineMs), Math.ceil(clock.now() + forMs)));
   }
 
   #record(key: string): string {

@@ -15,11 +15,20 @@ export class NotSentError extends Error {
   }
 }
 
+/** A command that a client may have sent, whatever its last error says. */
+export class MaybeSentError extends Error {
+  override readonly name = "MaybeSentError";
+
+  /** @param cause The error of the last time that the client sent it. */
+  constructor(cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
 /**
  * Whether a command that was rejected with this error surely never reached the
  * server. `false` means that it may have been executed: the connection ended
- * with the answer still owed, or the client itself sends again and shows only
- * the last error.
+ * with the answer still owed.
  *
  * An error reply is not asked about here: it is an answer.
  */
@@ -34,6 +43,8 @@ export function isSurelyUnsent(error: unknown): boolean {
     case "AbortError":
     case "CommandTimeoutDuringMaintenanceError":
     case "RootNodesUnavailableError":
+    // Thrown while a node is looked for, or while a command is encoded.
+    case "TypeError":
       return true;
     case "TimeoutError":
       // A cluster ends what it has sent with this error, too, but without a

@@ -6,7 +6,7 @@ import {
   type NodeClient,
   type SentinelClient,
 } from "./client_like.ts";
-import { NotSentError } from "./send_errors.ts";
+import { isErrorReply, MaybeSentError, NotSentError } from "./send_errors.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** What both have in common. */
@@ -19,6 +19,11 @@ abstract class SentinelLink extends BaseLink {
     this.sentinel = sentinel;
     this.attach(sentinel, "ready");
     this.attach(sentinel, "topology-change");
+    this.attach(sentinel, "end");
+  }
+
+  get isOpen(): boolean {
+    return this.sentinel.isOpen;
   }
 
   nodeOf(_key: string): Promise<NodeClient> {
@@ -32,13 +37,19 @@ abstract class SentinelLink extends BaseLink {
  */
 export class BorrowedSentinelLink extends SentinelLink {
   readonly #commands: SentinelClient;
+  readonly #resends: boolean;
   #inFlight = 0;
   /** Set while the client of the master is being lent to the first command. */
   #lending?: Promise<void> | undefined;
 
-  constructor(sentinel: SentinelClient) {
+  /**
+   * @param resends Whether it sends a command again by itself, and shows only
+   * the error of the last time.
+   */
+  constructor(sentinel: SentinelClient, resends: boolean) {
     super(sentinel);
     this.#commands = sentinel.withCommandOptions(COMMAND_OPTIONS);
+    this.#resends = resends;
   }
 
   get isReady(): boolean {
@@ -51,21 +62,29 @@ export class BorrowedSentinelLink extends SentinelLink {
    * they would not come to their turn. So these wait for the loan instead.
    */
   send(_key: string, readonly: boolean, args: string[]): Promise<unknown> {
-    if (this.#inFlight++ > 0) {
-      const sent = this.#lending
-        ? this.#lending.then(() => this.#commands.sendCommand(readonly, args))
-        : this.#commands.sendCommand(readonly, args);
-      return sent.finally(this.#ended);
+    const isFirst = this.#inFlight++ === 0;
+    const sent = this.#lending === undefined || isFirst
+      ? this.#commands.sendCommand(readonly, args)
+      : this.#lending.then(() => this.#commands.sendCommand(readonly, args));
+    if (isFirst) {
+      const lending = lent().then(() => {
+        if (this.#lending === lending) this.#lending = undefined;
+      });
+      this.#lending = lending;
     }
-    const sent = this.#commands.sendCommand(readonly, args);
-    this.#lending = lent().then(() => {
-      this.#lending = undefined;
-    });
-    return sent.finally(this.#ended);
+    return sent.then(this.#answered, this.#rejected);
   }
 
-  readonly #ended = () => {
+  readonly #answered = (answer: unknown) => {
     this.#inFlight--;
+    return answer;
+  };
+
+  readonly #rejected = (error: unknown) => {
+    this.#inFlight--;
+    throw this.#resends && !isErrorReply(error)
+      ? new MaybeSentError(error)
+      : error;
   };
 }
 

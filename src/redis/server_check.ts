@@ -1,61 +1,72 @@
-/** What is asked of a server once, after connecting. */
+/** What a server is asked once, when a connection to it is opened. */
 
 import { BackendError } from "../storage/errors.ts";
-import type { RedisLink, WarningListener } from "./link_types.ts";
-
-/** The oldest versions that have all that is needed, as `[major, minor]`. */
-const OLDEST = { redis: [7, 0], valkey: [7, 2] } as const;
+import type { NodeClient } from "./client_like.ts";
+import type { WarningListener } from "./link_types.ts";
+import { isErrorReply } from "./send_errors.ts";
 
 /**
- * Refuses a server that is too old, and warns of one that may evict keys.
+ * Checks a server's version and eviction policy, in one round trip. A user
+ * that may not ask is not refused.
  *
- * @throws {BackendError} If the server is older than needed.
+ * @throws {BackendError} If the server is too old.
  */
 export async function checkServer(
-  link: RedisLink,
+  client: NodeClient,
+  address: string,
   onWarning: WarningListener,
 ): Promise<void> {
-  let info: Map<string, string>;
-  try {
-    // On a Cluster, any master speaks for all.
-    const texts = await Promise.all(
-      ["server", "memory"].map((part) => link.send("", false, ["INFO", part])),
+  const [server, memory] = await Promise.all([
+    ask(client, "server"),
+    ask(client, "memory"),
+  ]);
+  const { name, version, oldest } = versionOf(server);
+  if (version !== undefined && isOlder(version, oldest)) {
+    throw new BackendError(
+      `${name} ${version} at ${address} is too old: expected Redis >= 7.0 or Valkey >= 7.2`,
     );
-    info = parseInfo(texts.join("\n"));
-  } catch {
-    // A user may not be allowed to ask: then nothing is known.
-    return;
   }
-  requireVersion(info);
-  const policy = info.get("maxmemory_policy");
-  const limit = Number(info.get("maxmemory") ?? 0);
+  const policy = memory.get("maxmemory_policy");
+  const limit = Number(memory.get("maxmemory"));
   if (policy !== undefined && policy !== "noeviction" && limit > 0) {
     onWarning(
-      `Redis evicts keys when its memory is full (maxmemory-policy ${policy}): an evicted task is lost; set noeviction`,
+      `the server at ${address} deletes keys when it runs out of memory (maxmemory-policy is ${policy}, maxmemory ${limit} bytes): tasks can vanish before their time; set maxmemory-policy to noeviction`,
     );
   }
 }
 
-function requireVersion(info: ReadonlyMap<string, string>): void {
-  const valkey = info.get("valkey_version");
-  const version = valkey ?? info.get("redis_version");
-  if (version === undefined) return;
-  const [major, minor] = OLDEST[valkey === undefined ? "redis" : "valkey"];
-  const [actualMajor = 0, actualMinor = 0] = version.split(".").map(Number);
-  if (actualMajor > major || (actualMajor === major && actualMinor >= minor)) {
-    return;
-  }
-  const name = valkey === undefined ? "Redis" : "Valkey";
-  throw new BackendError(
-    `the server is ${name} ${version}: Redis >= 7.0 or Valkey >= 7.2 is needed`,
-  );
-}
-
-function parseInfo(text: string): Map<string, string> {
+async function ask(
+  client: NodeClient,
+  section: string,
+): Promise<ReadonlyMap<string, string>> {
   const fields = new Map<string, string>();
-  for (const line of text.split(/\r?\n/)) {
-    const colon = line.indexOf(":");
-    if (colon > 0) fields.set(line.slice(0, colon), line.slice(colon + 1));
+  try {
+    const text = String(await client.sendCommand(["INFO", section]));
+    for (const [, name, value] of text.matchAll(/^(\w+):(.*?)\r?$/gm)) {
+      fields.set(name!, value!);
+    }
+  } catch (error) {
+    if (!isErrorReply(error)) throw error;
   }
   return fields;
+}
+
+/** Valkey and other forks also name a version of Redis they are like. */
+function versionOf(server: ReadonlyMap<string, string>) {
+  const valkey = server.get("valkey_version");
+  return valkey === undefined
+    ? {
+      name: "Redis",
+      version: server.get("redis_version"),
+      oldest: [7, 0] as const,
+    }
+    : { name: "Valkey", version: valkey, oldest: [7, 2] as const };
+}
+
+function isOlder(
+  version: string,
+  [major, minor]: readonly [number, number],
+): boolean {
+  const [foundMajor = NaN, foundMinor = 0] = version.split(".").map(Number);
+  return foundMajor < major || foundMajor === major && foundMinor < minor;
 }

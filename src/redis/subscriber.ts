@@ -13,10 +13,9 @@ export interface Subscriber {
   /** Ends a subscription. Never rejects: a lost connection has none left. */
   sUnsubscribe(channel: string, listener: MessageListener): Promise<void>;
   /**
-   * Calls back whenever events may have been missed: a connection was lost or
-   * made again, or the topology has changed. The subscriptions themselves have
-   * been restored by then, or are as soon as their node is reached, which is
-   * reported once more.
+   * Calls back when subscriptions were restored after a lost connection or a
+   * change of topology: events may have been missed until now. Those whose
+   * node cannot be reached yet are reported by a later call.
    *
    * @returns How to stop.
    */

@@ -29,7 +29,8 @@ export interface GrantedLease {
  *
  * A lease changes neither the text nor the version of its record and makes no
  * event. Acquiring, renewing and releasing are idempotent by holder and fence:
- * a lost answer never turns a success into a loss.
+ * a lost answer never turns a success into a loss, as long as the lease lasts
+ * and its record lives.
  *
  * Every method throws `NotFoundError` if there is no live record (`create`
  * aside), and what every method of a backend throws.

@@ -15,7 +15,8 @@ export interface RecordedStep {
 
 /**
  * Recorded steps of records. They live and die with their record: deletion,
- * expiry and a new life of the key end them.
+ * expiry and a new life of the key end them. A refusal says that nothing of the
+ * step is stored: it never was, or its record has ended since.
  *
  * Every method throws `NotFoundError` if there is no live record,
  * `FencedError` if the fence is not that of the current lease or the lease has

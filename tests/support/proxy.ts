@@ -46,6 +46,8 @@ interface Link {
   /** Whether the last bytes seen went to the client. */
   answered: boolean;
   cut: boolean;
+  /** Whether nothing is passed on any more. */
+  frozen: boolean;
 }
 
 /** See the module. Its address takes the place of the server's. */
@@ -53,6 +55,10 @@ export class TcpProxy implements AsyncDisposable {
   /** Decides, for each burst of requests, whether and where it is cut. */
   fault: (request: string) => Fault | undefined = () => undefined;
   mode: ProxyMode = "up";
+  /** Changes what the server answers, burst by burst. */
+  rewriteReply: (reply: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer> = (
+    reply,
+  ) => reply;
   /** Requests that were followed by an answer, bursts counted once. */
   roundTrips = 0;
   /** How many connections were cut. */
@@ -63,6 +69,7 @@ export class TcpProxy implements AsyncDisposable {
   readonly #auth: string;
   readonly #listener: Deno.TcpListener;
   readonly #open = new Set<Deno.TcpConn>();
+  readonly #links = new Set<Link>();
   readonly #running = new Set<Promise<void>>();
 
   /** @param url The Redis behind it. */
@@ -96,6 +103,11 @@ export class TcpProxy implements AsyncDisposable {
     this.#open.clear();
   }
 
+  /** Makes the connections there are silent; new ones are not concerned. */
+  freezeAll(): void {
+    for (const link of this.#links) link.frozen = true;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
     this.cutAll();
@@ -123,7 +135,8 @@ export class TcpProxy implements AsyncDisposable {
     this.#open.add(server);
     client.setNoDelay();
     server.setNoDelay();
-    const link = { client, server, answered: true, cut: false };
+    const link = { client, server, answered: true, cut: false, frozen: false };
+    this.#links.add(link);
     this.#run(this.#requests(link));
     this.#run(this.#replies(link));
   }
@@ -131,6 +144,7 @@ export class TcpProxy implements AsyncDisposable {
   async #requests(link: Link): Promise<void> {
     try {
       for await (const chunk of chunksOf(link.client)) {
+        if (link.frozen) continue;
         if (link.answered) this.roundTrips++;
         link.answered = false;
         const fault = this.fault(new TextDecoder().decode(chunk));
@@ -151,7 +165,9 @@ export class TcpProxy implements AsyncDisposable {
 
   async #replies(link: Link): Promise<void> {
     try {
-      for await (const chunk of chunksOf(link.server)) {
+      for await (const bytes of chunksOf(link.server)) {
+        if (link.frozen) continue;
+        const chunk = this.rewriteReply(bytes);
         link.answered = true;
         if (link.fault) {
           if (link.fault.cut === "mid reply") {
@@ -174,7 +190,9 @@ export class TcpProxy implements AsyncDisposable {
     this.#end(link);
   }
 
-  #end({ client, server }: Link): void {
+  #end(link: Link): void {
+    const { client, server } = link;
+    this.#links.delete(link);
     for (const connection of [client, server]) {
       close(connection);
       this.#open.delete(connection);

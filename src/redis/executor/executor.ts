@@ -24,6 +24,9 @@ export interface Attempt {
   readonly deadlineMs: string;
 }
 
+/** What `decode` returns where another call has to decide. */
+export const UNDECIDED: unique symbol = Symbol("undecided");
+
 /** One operation. */
 export interface ScriptCall<T> {
   /** For messages: the operation and its key. */
@@ -45,8 +48,11 @@ export interface ScriptCall<T> {
   /** Appends KEYS and ARGV, or the whole command. */
   write(words: string[], attempt: Attempt): void;
   /** Makes the result of the answer, or throws what it means. */
-  decode(answer: unknown): T;
-  /** The call that decides where this one answers 0; a retry takes it at once. */
+  decode(answer: unknown): T | typeof UNDECIDED;
+  /**
+   * The call that decides where this one cannot: a write that is answered 0, a
+   * read decoded to `UNDECIDED`. A retry of a write takes it at once.
+   */
   readonly otherwise?: () => ScriptCall<T>;
 }
 
@@ -201,18 +207,7 @@ export class ScriptExecutor {
     const checksPermissions = state !== undefined &&
       now - state.checkedAtMs > PERMISSIONS_MS;
     if (checksPermissions) state.checkedAtMs = now;
-    const { clock } = this;
-    return {
-      isRetry: operation.isLost,
-      checksPermissions,
-      get deadlineMs() {
-        return clock.isSet
-          ? String(
-            Math.ceil(clock.now() + operation.atMs - performance.now()),
-          )
-          : "";
-      },
-    };
+    return new Try(operation, checksPermissions, this.clock);
   }
 
   #answered<T>(
@@ -246,11 +241,15 @@ export class ScriptExecutor {
         return this.#try(operation);
       }
     }
-    let result: T;
+    let result: T | typeof UNDECIDED;
     try {
       result = call.decode(answer);
     } catch (error) {
       return operation.fail(error);
+    }
+    if (result === UNDECIDED) {
+      operation.call = call.otherwise!();
+      return this.#try(operation);
     }
     if (confirmed >= (this.#durable?.replicas ?? 0)) {
       return operation.succeed(result);
@@ -325,12 +324,16 @@ export class ScriptExecutor {
           );
         }
         // A retry must know itself: the shortest script does not.
-        if (call.otherwise !== undefined) operation.call = call.otherwise();
+        if (operation.isLost && call.otherwise !== undefined) {
+          operation.call = call.otherwise();
+        }
     }
-    this.#wait(operation);
+    this.#wait(operation, rejection === "unsent");
   }
 
-  #wait<T>(operation: Operation<T>): void {
+  /** @param untilReady Whether a new connection ends the pause. */
+  #wait<T>(operation: Operation<T>, untilReady: boolean): void {
+    operation.waitsUntilReady = untilReady;
     if (this.#closed) return operation.fail(this.#closed);
     const retry = () => {
       this.#waiting.delete(operation as Operation<unknown>);
@@ -349,11 +352,13 @@ export class ScriptExecutor {
   /** A new connection: it may be to another server. */
   #onReady(): void {
     this.#scripts = new Map();
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
-    for (const [operation, timer] of waiting) {
+    for (const [operation, timer] of [...this.#waiting]) {
+      // A command that was lost on the last connection keeps its pause: it may
+      // be what ends connections.
+      if (!operation.waitsUntilReady) continue;
       clearTimeout(timer);
-      if (!operation.isSettled) this.#try(operation);
+      this.#waiting.delete(operation);
+      this.#try(operation);
     }
   }
 
@@ -364,6 +369,32 @@ export class ScriptExecutor {
       this.#scripts.set(script, state);
     }
     return state;
+  }
+}
+
+/** One try of an operation. */
+class Try implements Attempt {
+  readonly isRetry: boolean;
+  readonly checksPermissions: boolean;
+  readonly #atMs: number;
+  readonly #clock: ServerClock;
+
+  constructor(
+    { isLost, atMs }: { isLost: boolean; atMs: number },
+    checksPermissions: boolean,
+    clock: ServerClock,
+  ) {
+    this.isRetry = isLost;
+    this.checksPermissions = checksPermissions;
+    this.#atMs = atMs;
+    this.#clock = clock;
+  }
+
+  /** Made only where a script asks for it. */
+  get deadlineMs(): string {
+    if (!this.#clock.isSet) return "";
+    const leftMs = this.#atMs - performance.now();
+    return String(Math.ceil(this.#clock.now() + leftMs));
   }
 }
 
@@ -379,6 +410,7 @@ class Operation<T> implements TimeLimit {
   isLost = false;
   isSettled = false;
   lastError: unknown;
+  waitsUntilReady = false;
   onSettled: (() => void) | undefined;
   previous: TimeLimit | undefined;
   next: TimeLimit | undefined;

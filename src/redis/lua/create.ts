@@ -6,6 +6,17 @@ import { STATE } from "./fragments/state.ts";
 import { FULL_WRITE, RECORD_KEYS, WRITE_ARGS } from "./record_script.ts";
 import { REPLY } from "./reply.ts";
 
+/** Lua that finds the fence an earlier try of a creation was given. */
+const FENCE_MADE = `
+local function fence_made()
+  for _, trace in ipairs({ops or '', log or '', was_gone or ''}) do
+    local at = string.find(trace, 'f.' .. op .. ' ', 1, true)
+    if at then return string.match(string.sub(trace, math.max(1, at - 17), at - 1), '(%d+)$') end
+  end
+  return '0'
+end
+`;
+
 /**
  * Writes one record that must not exist, if its owner's quotas have room:
  * check and write are one step, so that racing creates cannot overshoot them.
@@ -15,7 +26,7 @@ import { REPLY } from "./reply.ts";
  *
  * Answers `{1, fence}`, the fence 0 without a lease; `{0, actual version}` if
  * it exists; `{-1, live records}` and `{-9, active records}` at a quota; else
- * `{code}`. A repetition whose lease another has taken answers fence 0.
+ * `{code}`.
  */
 export const LUA_CREATE: LuaScript<
   typeof RECORD_KEYS[number],
@@ -44,30 +55,30 @@ export const LUA_CREATE: LuaScript<
   body: [
     STATE,
     `
-local fence, new_lease = '0', nil
+-- The fence is noted in the trace as well, for a repetition.
+local fence, new_lease, fence_entry = '0', nil, ''
 if holder ~= '' then
   -- Microseconds of the server, and higher than any fence this key has seen.
   fence = string.format('%.0f', math.max(clock[1] * 1000000 + clock[2], (tonumber(string.match(lease or '', '^%d+')) or 0) + 1))
-  new_lease = fence .. '|' .. string.format('%.0f', now_ms + for_ms) .. '|' .. holder
+  fence_entry = fence .. 'f.' .. op .. ' '
+  new_lease = fence .. '|' .. string.format('%.0f', now_ms + for_ms) .. '|' .. op .. '|' .. holder
 end
 `,
     fastInsert(
       `(not max_records or call('ZCARD', created_index) < max_records)
-    and (not max_active or string.byte(want) == 48 or call('ZCARD', active_index) < max_active)`,
+    and (not max_active or string.byte(want) == 48 or actives < max_active)`,
       `if new_lease then call('HSET', record, 'lease', new_lease) end`,
       `{${REPLY.applied}, fence}`,
+      "fence_entry",
     ),
-    `
-local function fence_kept()
-  local held_fence, held_by = string.match(lease or '', '^(%d+)|%d+|(.*)$')
-  return held_by == holder and held_fence or '0'
-end
-`,
-    ownWrite(`{${REPLY.applied}, fence_kept()}`),
+    ownWrite(`{${REPLY.applied}, fence_made()}`, FENCE_MADE),
     LIVE_VERSION,
     ...FULL_WRITE,
     `
-if is_retry and is_cut then return {${REPLY.unknown}} end
+-- A record that an earlier try has made may have expired, and its trace with it.
+if is_retry and (is_cut or (version and expires_ms and expires_ms <= now_ms)) then
+  return {${REPLY.unknown}}
+end
 if version then return refuse({${REPLY.conflict}, version}) end
 if max_records then
   local live = live_count()
@@ -77,7 +88,7 @@ if max_active and string.byte(want) == 49 then
   local active = active_count()
   if active >= max_active then return refuse({${REPLY.activeFull}, active}, 'a') end
 end
-write_record(new_lease)
+write_record(new_lease, false, fence_entry)
 return {${REPLY.applied}, fence}
 `,
   ],

@@ -3,7 +3,7 @@ import { INDEX_EXPIRY } from "./fragments/index_expiry.ts";
 import { ownWrite } from "./fragments/own_write.ts";
 import { CHECK_PERMISSIONS } from "./fragments/permissions.ts";
 import { REFUSE, TRACE_MS } from "./fragments/refusal.ts";
-import { STATE } from "./fragments/state.ts";
+import { SPAN, STATE } from "./fragments/state.ts";
 import { JOINED_TRACE, OLD_TRACE } from "./fragments/trace.ts";
 import { RECORD_KEYS } from "./record_script.ts";
 import { REPLY } from "./reply.ts";
@@ -30,26 +30,28 @@ export const LUA_DELETE: LuaScript<
     `
 -- The common case: the library wrote the record last, and it has an expiry.
 if version and ops and mode == '' and (not deadline_ms or now_ms <= deadline_ms) then
-  local active, expires, trace, span = string.match(ops, '^(.)|[^|]*|(%d+)|(.*)(%d%d%d%d%d%d%d%d)$')
+  local active, expires, trace, written_in = string.match(ops, '^(.)|[^|]*|(%d+)|(.*)(%d%d%d%d%d%d%d%d%d%d)$')
   local newest = version .. '.'
   if trace and string.sub(trace, 1, #newest) == newest and tonumber(expires) > now_ms
     and string.byte(trace, -1) ~= 43 and not string.find(trace, op .. ' ', 1, true) --[[own id]]
     and (expected == '' or string.sub(trace, 1, #expected) == expected) then
-    if span ~= gen then
-      trace = span + 1 == tonumber(gen) and '~' .. string.match(trace, '^[^~]*') or '~'
+    ${SPAN.trim()}
+    if clock[1] >= written_in then
+      trace = written_in + 32 == tonumber(span) and '~' .. string.match(trace, '^[^~]*') or '~'
     end
     call('SPUBLISH', channel, '0')
     call('ZREM', created_index, task)
     call('ZREM', expiry_index, task)
     if active == '1' then call('ZREM', active_index, task) end
     call('DEL', record)
-    call('SET', gone, gen .. '|0.' .. op .. ' ' .. trace, 'PX', ${TRACE_MS})
+    call('SET', gone, span .. '|0.' .. op .. ' ' .. trace, 'PX', ${TRACE_MS})
     return 1
   end
 end
 `,
     ownWrite("1"),
     CHECK_PERMISSIONS,
+    SPAN,
     OLD_TRACE,
     JOINED_TRACE,
     REFUSE,

@@ -16,12 +16,12 @@ export const LUA_LEASE_RELEASE: LuaScript<"record", "fence" | "deadline_ms"> =
     body: [
       CLOCK_IN_TIME,
       `
-local held_fence, holder = string.match(call('HGET', record, 'lease') or '', '^(%d+)|%d+|(.*)$')
+local held_fence, acquisition, holder = string.match(call('HGET', record, 'lease') or '', '^(%d+)|%d+|([^|]*)|(.*)$')
 if held_fence ~= fence then
   if not held_fence and call('EXISTS', record) == 0 then return {${REPLY.absent}} end
   return (not held_fence or holder == '') and 1 or 0
 end
-call('HSET', record, 'lease', fence .. '|0|')
+call('HSET', record, 'lease', fence .. '|0|' .. acquisition .. '|')
 return ${REPLY.applied}
 `,
     ],

@@ -18,12 +18,12 @@ export const LUA_LEASE_RENEW: LuaScript<
   body: [
     CLOCK_IN_TIME,
     `
-local held_fence, until_ms, holder = string.match(call('HGET', record, 'lease') or '', '^(%d+)|(%d+)|(.*)$')
+local held_fence, until_ms, rest = string.match(call('HGET', record, 'lease') or '', '^(%d+)|(%d+)|(.*)$')
 if held_fence ~= fence or tonumber(until_ms) <= now_ms then
   if not held_fence and call('EXISTS', record) == 0 then return {${REPLY.absent}} end
   return {${REPLY.fenced}}
 end
-call('HSET', record, 'lease', fence .. '|' .. string.format('%.0f', now_ms + for_ms) .. '|' .. holder)
+call('HSET', record, 'lease', fence .. '|' .. string.format('%.0f', now_ms + for_ms) .. '|' .. rest)
 return ${REPLY.applied}
 `,
   ],

@@ -29,8 +29,9 @@ export const LUA_PUT: LuaScript<
   body: [
     STATE,
     fastUpdate(
-      `not string.find(ops, op .. ' ', head, true) --[[own id]]
-    and (string.byte(ops, -9) ~= 43 or not string.find(call('HGET', record, 'log') or '', op .. ' ', 1, true)) --[[own id]]`,
+      "version .. '.'",
+      `not string.find(ops, op .. ' ', #want, true) --[[own id]]
+  and (string.byte(ops, -11) ~= 43 or not string.find(call('HGET', record, 'log') or '', op .. ' ', 1, true)) --[[own id]]`,
       "false",
     ),
     fastInsert("true", "", "'1'"),

@@ -41,12 +41,13 @@ export const LUA_PUT_IF_VERSION: LuaScript<
     // An exact etag needs no look for the own id: that write would have made
     // another newest entry.
     fastUpdate(
-      `string.sub(ops, head + 1, head + #expected) == expected
-    and (string.byte(expected, -1) == 32 or (not string.find(ops, op .. ' ', head, true)
-      and (string.byte(ops, -9) ~= 43 or not string.find(call('HGET', record, 'log') or '', op .. ' ', 1, true)))) --[[own id]]
-    and (lease_rule == '' or (lease and lease_rule ~= 'lapsed'
-      and string.sub(lease, 1, #fence + 1) == fence .. '|'
-      and tonumber(string.match(lease, '|(%d+)|')) > now_ms))`,
+      "expected",
+      `string.sub(expected, 1, #version) == version
+  and (string.byte(expected, -1) == 32 or (not string.find(ops, op .. ' ', #want, true)
+    and (string.byte(ops, -11) ~= 43 or not string.find(call('HGET', record, 'log') or '', op .. ' ', 1, true)))) --[[own id]]
+  and (lease_rule == '' or (lease and lease_rule ~= 'lapsed'
+    and string.sub(lease, 1, #fence + 1) == fence .. '|'
+    and tonumber(string.match(lease, '|(%d+)|')) > now_ms))`,
       "lease_rule == 'releases'",
     ),
     ownWrite("version_made"),
@@ -61,11 +62,12 @@ local is_exact = is_expected and expected_etag ~= ''
 if is_retry and not is_exact then
   -- Not in the trace, so not executed; unless the trace was cut, or went with
   -- a record that has expired or was evicted.
-  if is_cut or not (version or was_gone) then return {${REPLY.unknown}} end
+  local may_have_expired = expires_ms and expires_ms <= now_ms
+  if is_cut or may_have_expired or not (version or was_gone) then return {${REPLY.unknown}} end
 end
 if not is_expected then return refuse({${REPLY.conflict}, version or '0'}) end
 if lease_rule ~= '' then
-  local held_fence, until_ms, holder = string.match(lease or '', '^(%d+)|(%d+)|(.*)$')
+  local held_fence, until_ms, holder = string.match(lease or '', '^(%d+)|(%d+)|[^|]*|(.*)$')
   local holds = held_fence and tonumber(until_ms) > now_ms
   if held_fence ~= fence or holder == '' or holds ~= (lease_rule ~= 'lapsed') then
     if held_fence == fence and holds then

@@ -16,14 +16,16 @@ import { REPLY } from "../reply.ts";
  *
  * @param repeated Lua, what to answer for an own write, which made the version
  * `version_made` (0: it was a deletion).
+ * @param finders Lua, functions that `repeated` calls.
  */
-export function ownWrite(repeated: string): string {
+export function ownWrite(repeated: string, finders: string = ""): string {
   return `
 local is_retry = string.find(mode, 'r', 1, true)
 local fields = call('HMGET', record, 'expires_at', 'log')
 local expires_at, log = fields[1], fields[2]
 local was_gone = not version and call('GET', gone)
 
+${finders}
 local function version_made_in(trace)
   local at = trace and string.find(trace, '.' .. op .. ' ', 1, true) --[[own id]]
   return at and string.match(string.sub(trace, math.max(1, at - 17), at - 1), '([%dcfal]+)$')

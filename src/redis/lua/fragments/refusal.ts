@@ -13,10 +13,11 @@ local function refuse(answer, letter)
   if not is_retry then return answer end
   local entry = (letter or 'c') .. '.' .. op .. ' '
   if version then
-    local head, newest, rest, span = string.match(ops or '', '^([^|]*|[^|]*|[^|]*|)([^ ~]* ?)(.*)(%d%d%d%d%d%d%d%d)$')
+    local head, newest, rest, span = string.match(ops or '', '^([^|]*|[^|]*|[^|]*|)([^ ~]* ?)(.*)(%d%d%d%d%d%d%d%d%d%d)$')
     if head and #ops < 4000 then call('HSET', record, 'ops', head .. newest .. entry .. rest .. span) end
   else
-    call('SET', gone, joined_trace(entry, ''), 'PX', ${TRACE_MS})
+    -- Without a trace there is no telling what was written before.
+    call('SET', gone, joined_trace(was_gone and entry or entry .. '!', ''), 'PX', ${TRACE_MS})
   end
   return answer
 end

@@ -5,11 +5,11 @@ import { TRACE_MS } from "./refusal.ts";
  *
  * Needs `OLD_TRACE`, `GROWN_TRACE`, `INDEX_EXPIRY`, `EXPIRED_MEMBERS` and what
  * they need, `want`, `expires_ms`, `task`, `data`, `channel`. Adds
- * `write_record(new_lease, releases)`, which returns the new version as text:
+ * `write_record(new_lease, releases, entries)`, which returns the new version as text:
  * clients misread integers near 2^53.
  */
 export const WRITE_RECORD = `
-local function write_record(new_lease, releases)
+local function write_record(new_lease, releases, entries)
   local next_version = string.format('%.0f', (version or 0) + 1)
   if expires_ms and expires_ms <= now_ms then
     call('SPUBLISH', channel, '0')
@@ -43,7 +43,7 @@ local function write_record(new_lease, releases)
 
   -- A hash whose expires_at has passed may still be there: nothing of it stays.
   if not version then call('DEL', record, gone) end
-  local trace, new_log = grown_trace(next_version)
+  local trace, new_log = grown_trace(next_version, entries)
   call('HSET', record, 'version', next_version, 'data', data,
     'ops', active .. '|' .. created .. '|' .. (expires or '') .. '|' .. trace)
   if new_log then
