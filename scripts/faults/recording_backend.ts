@@ -16,7 +16,6 @@ import type {
   WatchOptions,
   WriteOptions,
 } from "../../src/storage/record.ts";
-import type { StorageBackend } from "../../src/storage/backend.ts";
 import type { LeaseRequest, LeaseStorage } from "../../src/storage/leases.ts";
 import type {
   MessageQueue,
