@@ -139,7 +139,8 @@ function unmetCondition(call: Call, before: State): string | undefined {
 export function checkAnswers(
   calls: readonly Call[],
   writes: ReadonlyMap<string, readonly Write[]>,
-  lostWrites: ReadonlyMap<string, unknown>,
+  /** Writes a failover has lost, and whether those confirmed, too. */
+  lostWrites: ReadonlyMap<string, boolean>,
   findings: Findings,
 ): void {
   for (const call of calls) {
@@ -154,7 +155,9 @@ export function checkAnswers(
     const first = made[0];
     if (isSuccess(call)) {
       if (first !== undefined) checkSuccess(call, first, findings);
-      else if (lostWrites.has(id) && !isConfirmed(call)) {
+      else if (
+        lostWrites.get(id) || (lostWrites.has(id) && !isConfirmed(call))
+      ) {
         findings.lostInFailover++;
       } else {
         const detail = `told ${answer!.is}`;

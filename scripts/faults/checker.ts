@@ -41,6 +41,8 @@ export interface LostTruth {
   readonly truth: Truth;
   /** How many of its transactions have survived. */
   readonly common: number;
+  /** Whether replicas may have confirmed what it lost. Default: `false`. */
+  readonly losesConfirmed?: boolean;
 }
 
 /** Options of {@linkcode check}. */
@@ -76,9 +78,12 @@ export function check(
     }
   }
   const writes = writesOf(truth);
-  const lostWrites = new Map<string, unknown>(
-    lost.flatMap(({ truth }) => [...writesOf(truth)]),
-  );
+  const lostWrites = new Map<string, boolean>();
+  for (const { truth, losesConfirmed = false } of lost) {
+    for (const id of writesOf(truth).keys()) {
+      lostWrites.set(id, losesConfirmed || (lostWrites.get(id) ?? false));
+    }
+  }
   checkWrites(truth, byId, findings);
   checkAnswers(calls, writes, lostWrites, findings);
   checkLeases(truth, calls, byId, findings);
@@ -99,7 +104,10 @@ export function check(
   const windows = new Map<Call, Window>();
   const messages = messagesOf(truth);
   for (const group of groups) checkTimes(group, context, messages, windows);
-  checkQueues(timed, truth, messages, windows, findings);
+  const lostMessages = lost.map(({ truth, common }) =>
+    messagesOf(truth, common)
+  );
+  checkQueues(timed, truth, messages, lostMessages, windows, findings);
   return findings;
 }
 

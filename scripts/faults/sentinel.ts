@@ -62,20 +62,23 @@ export async function startSentinel(prefix: string): Promise<Topology> {
 
   let master = nodes[0]!;
   /** Files of masters that are none any more. */
-  const lostDirs: string[] = [];
+  const lostDirs: { dir: string; losesConfirmed?: boolean }[] = [];
   const failovers: TimeSpan[] = [];
   const dead = new Set<RedisServer>();
   let heirs = REPLICAS;
   let isLastFailover = false;
+  const askForMaster = async (): Promise<Node> => {
+    const [address] = await command(sentinel.port, [
+      ...["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main"],
+    ]);
+    const port = Number((address as string[])[1]);
+    return nodes.find(({ server }) => server.port === port)!;
+  };
   const awaitFailover = async () => {
     const old = master;
     const fromMs = Date.now();
     await until("the failover", async () => {
-      const [address] = await command(sentinel.port, [
-        ...["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main"],
-      ]);
-      const port = Number((address as string[])[1]);
-      master = nodes.find(({ server }) => server.port === port)!;
+      master = await askForMaster();
       return master !== old;
     });
     // What clients do right after a failover is what the round is for.
@@ -105,7 +108,7 @@ export async function startSentinel(prefix: string): Promise<Topology> {
         weight: 5,
         kind: "kill -9 of the master",
         run: async () => {
-          lostDirs.push(master.dir);
+          lostDirs.push({ dir: master.dir });
           dead.add(master.server);
           await master.server.kill();
           await awaitFailover();
@@ -120,7 +123,9 @@ export async function startSentinel(prefix: string): Promise<Topology> {
           isLastFailover = true;
           // It becomes a replica and throws its file away: a second name of it
           // keeps what it wrote meanwhile.
-          lostDirs.push(await linkFiles(dir, own));
+          // Replicas go on confirming what the new master never gets.
+          const copy = await linkFiles(dir, own);
+          lostDirs.push({ dir: copy, losesConfirmed: true });
           await command(server.port, [
             ...["CONFIG", "SET", "replica-priority", "0"],
           ]);
@@ -139,7 +144,9 @@ export async function startSentinel(prefix: string): Promise<Topology> {
       const target = {
         name: "main",
         sentinelRootNodes: [{ host: "127.0.0.1", port: sentinel.port }],
-        scanInterval: 500,
+        // Where addresses are mapped, each scan of node-redis takes the master
+        // for another and opens its connections again. It is told of failovers.
+        scanInterval: 3_600_000,
         nodeAddressMap: (address: string) => ({
           host: "127.0.0.1",
           port: network.portOf(Number(address.split(":").at(-1))),
@@ -151,12 +158,18 @@ export async function startSentinel(prefix: string): Promise<Topology> {
       });
     },
     histories: async () => {
+      const last = await askForMaster();
+      if (last !== master) {
+        console.error("a failover that was not asked for");
+        lostDirs.push({ dir: master.dir });
+        master = last;
+      }
       const transactions = await readAof(master.dir);
       const lost: LostHistory[] = [];
-      for (const dir of lostDirs) {
+      for (const { dir, ...rest } of lostDirs) {
         const old = await readAof(dir);
         const branch = branchOf(transactions, transactions, old);
-        if (branch) lost.push(branch);
+        if (branch) lost.push({ ...branch, ...rest });
       }
       return [{ transactions, lost, isOneClock: true, failovers }];
     },
