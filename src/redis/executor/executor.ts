@@ -334,7 +334,13 @@ export class ScriptExecutor {
   /** @param untilReady Whether a new connection ends the pause. */
   #wait<T>(operation: Operation<T>, untilReady: boolean): void {
     operation.waitsUntilReady = untilReady;
-    if (this.#closed) return operation.fail(this.#closed);
+    if (this.#closed) {
+      return operation.fail(
+        operation.isLost
+          ? unknownAtClose(operation as Operation<unknown>)
+          : this.#closed,
+      );
+    }
     const retry = () => {
       this.#waiting.delete(operation as Operation<unknown>);
       if (!operation.isSettled) this.#try(operation);
