@@ -5,7 +5,7 @@
 
 import type { Call, SeenRecord } from "./calls.ts";
 import { SLACK_MS } from "./check_records.ts";
-import type { State, Truth } from "./truth.ts";
+import type { State, Truth } from "./states.ts";
 import { firstFit, stateAt, type Window } from "./windows.ts";
 
 /**

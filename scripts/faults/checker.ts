@@ -33,7 +33,7 @@ import {
   writesOf,
 } from "./check_records.ts";
 import { type Findings, noFindings, report } from "./report.ts";
-import type { Truth } from "./truth.ts";
+import type { Truth } from "./states.ts";
 import { sweep, type Window } from "./windows.ts";
 
 /** A history that a failover has ended. */
