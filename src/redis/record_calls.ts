@@ -162,6 +162,7 @@ export class RecordCalls {
           args: { ...args, ...this.#perTry(attempt) },
         }),
       decode: (answer) => Number(readAnswer(write.key, answer).values[0]),
+      versionOf: (version) => version,
     };
   }
 
@@ -208,6 +209,7 @@ export class RecordCalls {
         }
         return Number(values[0]);
       },
+      versionOf: (made) => made,
     };
   }
 
@@ -259,6 +261,7 @@ export class RecordCalls {
           },
         }),
       decode: () => version + 1,
+      versionOf: (made) => made,
       otherwise: () => this.#compareAndSwap(write, expected, lease, names),
     };
   }
@@ -305,6 +308,7 @@ export class RecordCalls {
         }
         return value;
       },
+      versionOf: () => 1,
     };
   }
 

@@ -49,6 +49,8 @@ export interface ScriptCall<T> {
   write(words: string[], attempt: Attempt): void;
   /** Makes the result of the answer, or throws what it means. */
   decode(answer: unknown): T | typeof UNDECIDED;
+  /** The version of the record that a result tells of, if it does. */
+  readonly versionOf?: (result: T) => number;
   /**
    * The call that decides where this one cannot: a write that is answered 0, a
    * read decoded to `UNDECIDED`. A retry of a write takes it at once.
@@ -263,11 +265,12 @@ export class ScriptExecutor {
     result: T,
   ): BackendError {
     const { replicas, timeoutMs } = this.#durable!;
+    const version = call.versionOf?.(result);
     return new BackendError(
       `${call.what()} is written, but ${confirmed} of ${replicas} replicas confirmed it within ${timeoutMs} ms`,
       {
         outcome: "applied",
-        ...(typeof result === "number" ? { version: result } : {}),
+        ...(version === undefined ? {} : { version }),
       },
     );
   }
@@ -334,7 +337,13 @@ export class ScriptExecutor {
   /** @param untilReady Whether a new connection ends the pause. */
   #wait<T>(operation: Operation<T>, untilReady: boolean): void {
     operation.waitsUntilReady = untilReady;
-    if (this.#closed) return operation.fail(this.#closed);
+    if (this.#closed) {
+      return operation.fail(
+        operation.isLost
+          ? unknownAtClose(operation as Operation<unknown>)
+          : this.#closed,
+      );
+    }
     const retry = () => {
       this.#waiting.delete(operation as Operation<unknown>);
       if (!operation.isSettled) this.#try(operation);

@@ -77,7 +77,7 @@ end
     `
 -- A record that an earlier try has made may have expired, and its trace with it.
 if is_retry and (is_cut or (version and expires_ms and expires_ms <= now_ms)) then
-  return {${REPLY.unknown}}
+  return refuse({${REPLY.unknown}}, 'u')
 end
 if version then return refuse({${REPLY.conflict}, version}) end
 if max_records then

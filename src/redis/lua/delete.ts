@@ -2,7 +2,7 @@ import { defineScript, type LuaScript } from "../executor/script.ts";
 import { INDEX_EXPIRY } from "./fragments/index_expiry.ts";
 import { ownWrite } from "./fragments/own_write.ts";
 import { CHECK_PERMISSIONS } from "./fragments/permissions.ts";
-import { REFUSE, TRACE_MS } from "./fragments/refusal.ts";
+import { NOTED, REFUSE, TRACE_MS } from "./fragments/refusal.ts";
 import { SPAN, STATE } from "./fragments/state.ts";
 import { JOINED_TRACE, OLD_TRACE } from "./fragments/trace.ts";
 import { RECORD_KEYS } from "./record_script.ts";
@@ -54,6 +54,7 @@ end
     SPAN,
     OLD_TRACE,
     JOINED_TRACE,
+    NOTED,
     REFUSE,
     INDEX_EXPIRY,
     `
@@ -63,10 +64,10 @@ if expected ~= '' and was_there then
   local expected_version, expected_etag = string.match(expected, '^(%d+)%.([^ ]*)')
   local is_expected = version == expected_version
     and (expected_etag == '' or expected_etag == old_etag)
-  if is_retry and is_cut and not (is_expected and expected_etag ~= '') then return {${REPLY.unknown}} end
+  if is_retry and is_cut and not (is_expected and expected_etag ~= '') then return refuse({${REPLY.unknown}}, 'u') end
   if not is_expected then return refuse({${REPLY.conflict}, version or '0'}) end
 elseif is_retry and is_cut then
-  return {${REPLY.unknown}}
+  return refuse({${REPLY.unknown}}, 'u')
 end
 if not was_there and is_retry then refuse() end
 if was_there then call('SPUBLISH', channel, '0') end

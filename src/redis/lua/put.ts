@@ -39,7 +39,7 @@ export const LUA_PUT: LuaScript<
     LIVE_VERSION,
     ...FULL_WRITE,
     `
-if is_retry and is_cut then return {${REPLY.unknown}} end
+if is_retry and is_cut then return refuse({${REPLY.unknown}}, 'u') end
 return write_record()
 `,
   ],

@@ -3,7 +3,7 @@
 import { EXPIRED_MEMBERS } from "./fragments/expired_members.ts";
 import { INDEX_EXPIRY } from "./fragments/index_expiry.ts";
 import { CHECK_PERMISSIONS } from "./fragments/permissions.ts";
-import { REFUSE } from "./fragments/refusal.ts";
+import { NOTED, REFUSE } from "./fragments/refusal.ts";
 import { SPAN } from "./fragments/state.ts";
 import { GROWN_TRACE, JOINED_TRACE, OLD_TRACE } from "./fragments/trace.ts";
 import { WRITE_RECORD } from "./fragments/write_record.ts";
@@ -45,6 +45,7 @@ export const FULL_WRITE: readonly string[] = [
   OLD_TRACE,
   JOINED_TRACE,
   GROWN_TRACE,
+  NOTED,
   REFUSE,
   INDEX_EXPIRY,
   EXPIRED_MEMBERS,
