@@ -171,11 +171,9 @@ function checkPoint(
   { hi }: Window,
   findings: Findings,
 ): void {
-  // What is unknown may still happen: of queues nothing cuts off the try that
-  // was given up. One that came before its call would be after an earlier one.
-  if (
-    point > hi && !(isUnknown(call) && QUEUE_OPERATIONS.has(call.operation))
-  ) {
+  // What is unknown may still happen. One that came before its call would be
+  // after that of an earlier one.
+  if (point > hi && !isUnknown(call)) {
     const kind = "write was applied after its answer";
     const detail = `@${point}, known by @${hi}`;
     report(findings, kind, call.key, detail, call, point);
