@@ -19,7 +19,7 @@ import { printRun, type RunTotals } from "./faults/print.ts";
 import { runRound } from "./faults/round.ts";
 import { startSentinel } from "./faults/sentinel.ts";
 import type { StartTopology, Topology } from "./faults/topology.ts";
-import { type By, keySpace } from "./faults/workload.ts";
+import { type By, keySpace } from "./faults/worker.ts";
 
 type Mode = "node" | "sentinel" | "cluster";
 

@@ -3,7 +3,7 @@
 import { type Call, isSuccess, isUnknown } from "./calls.ts";
 import { type Findings, report } from "./report.ts";
 import { ENDED_FENCE, SLACK_MS } from "./check_records.ts";
-import { ANY, type LeaseTruth, type State, type Truth } from "./truth.ts";
+import { ANY, type LeaseTruth, type State, type Truth } from "./states.ts";
 
 /** See the module. */
 export function checkLeases(

@@ -6,7 +6,7 @@
 
 import { type Call, isSuccess, isUnknown } from "./calls.ts";
 import { type Findings, report } from "./report.ts";
-import type { QueueEvent, Truth } from "./truth.ts";
+import type { QueueEvent, Truth } from "./states.ts";
 import type { Window } from "./windows.ts";
 
 /** What the truth says about messages: where each was stored and taken. */

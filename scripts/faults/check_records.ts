@@ -5,7 +5,7 @@
 
 import { type Call, isSuccess, isUnknown, RECORD_WRITES } from "./calls.ts";
 import { type Findings, report } from "./report.ts";
-import { ANY, type State, type Truth } from "./truth.ts";
+import { ANY, type State, type Truth } from "./states.ts";
 
 /** A write as the truth has it. */
 export interface Write {

@@ -33,7 +33,7 @@ import {
   writesOf,
 } from "./check_records.ts";
 import { type Findings, noFindings, report } from "./report.ts";
-import type { Truth } from "./truth.ts";
+import type { Truth } from "./states.ts";
 import { sweep, type Window } from "./windows.ts";
 
 /** A history that a failover has ended. */
@@ -171,11 +171,9 @@ function checkPoint(
   { hi }: Window,
   findings: Findings,
 ): void {
-  // What is unknown may still happen: of queues nothing cuts off the try that
-  // was given up. One that came before its call would be after an earlier one.
-  if (
-    point > hi && !(isUnknown(call) && QUEUE_OPERATIONS.has(call.operation))
-  ) {
+  // What is unknown may still happen. One that came before its call would be
+  // after that of an earlier one.
+  if (point > hi && !isUnknown(call)) {
     const kind = "write was applied after its answer";
     const detail = `@${point}, known by @${hi}`;
     report(findings, kind, call.key, detail, call, point);

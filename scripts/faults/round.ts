@@ -8,8 +8,10 @@ import { Recorder } from "./recorder.ts";
 import { type Findings, noFindings, trace } from "./report.ts";
 import { pause, runServerFaults } from "./server_faults.ts";
 import type { History, Topology } from "./topology.ts";
-import { readTruth, type Truth } from "./truth.ts";
-import { type By, type KeySpace, runWorkload } from "./workload.ts";
+import type { Truth } from "./states.ts";
+import { readTruth } from "./truth.ts";
+import type { By, KeySpace } from "./worker.ts";
+import { runWorkload } from "./workload.ts";
 
 /** Options of a round. */
 export interface RoundOptions {

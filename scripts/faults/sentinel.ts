@@ -145,7 +145,7 @@ export async function startSentinel(prefix: string): Promise<Topology> {
         name: "main",
         sentinelRootNodes: [{ host: "127.0.0.1", port: sentinel.port }],
         // Where addresses are mapped, each scan of node-redis takes the master
-        // for another and opens its connections again. It is told of failovers.
+        // for another and opens its connections again. The Sentinel notifies it of failovers.
         scanInterval: 3_600_000,
         nodeAddressMap: (address: string) => ({
           host: "127.0.0.1",
