@@ -19,6 +19,7 @@ export interface Closable {
 /** See the module. */
 export abstract class BaseLink implements RedisLink {
   abstract readonly kind: LinkKind;
+  abstract readonly isOpen: boolean;
   abstract readonly isReady: boolean;
   readonly #ready = new Set<() => void>();
   readonly #attached: (() => void)[] = [];
@@ -32,6 +33,10 @@ export abstract class BaseLink implements RedisLink {
   ): Promise<unknown>;
 
   abstract nodeOf(key: string): Promise<NodeClient>;
+
+  rediscover(_key: string): Promise<void> {
+    return Promise.resolve();
+  }
 
   nodeAt(_address: string): Promise<NodeClient | undefined> {
     return Promise.resolve(undefined);

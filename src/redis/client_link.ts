@@ -24,6 +24,11 @@ export class ClientLink extends BaseLink {
       ? new Watchdog(() => [client], reconnect)
       : undefined;
     this.attach(client, "ready");
+    if (!owned) this.attach(client, "end");
+  }
+
+  get isOpen(): boolean {
+    return this.#client.isOpen;
   }
 
   get isReady(): boolean {
@@ -59,8 +64,12 @@ export class PoolLink extends BaseLink {
     this.#commands = pool.withCommandOptions(COMMAND_OPTIONS);
   }
 
-  get isReady(): boolean {
+  get isOpen(): boolean {
     return this.#pool.isOpen && !this.#pool.isClosing;
+  }
+
+  get isReady(): boolean {
+    return this.isOpen;
   }
 
   send(_key: string, _readonly: boolean, args: string[]): Promise<unknown> {
@@ -68,7 +77,14 @@ export class PoolLink extends BaseLink {
   }
 
   async nodeOf(_key: string): Promise<NodeClient> {
-    if (this.#member?.isOpen && this.isReady) return this.#member;
-    return this.#member = await this.#pool.execute((client) => client);
+    if (this.#member?.isOpen && this.isOpen) return this.#member;
+    const member = await this.#pool.execute((client) => client);
+    if (this.#member !== member) {
+      this.#member = member;
+      // A pool itself does not tell that it was closed.
+      this.attach(member, "end");
+      this.attach(member, "ready");
+    }
+    return member;
   }
 }

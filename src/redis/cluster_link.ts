@@ -25,6 +25,11 @@ export class ClusterLink extends BaseLink {
       : undefined;
     this.attach(cluster, "node-ready");
     this.attach(cluster, "node-disconnect");
+    this.attach(cluster, "disconnect");
+  }
+
+  get isOpen(): boolean {
+    return this.#cluster.isOpen;
   }
 
   get isReady(): boolean {
@@ -37,6 +42,15 @@ export class ClusterLink extends BaseLink {
 
   async nodeOf(key: string): Promise<NodeClient> {
     return await this.#cluster.getNodeClientForKey(key, false);
+  }
+
+  override async rediscover(key: string): Promise<void> {
+    try {
+      // A command that is redirected makes the client ask for the topology.
+      await this.#commands.sendCommand(key, false, ["HMGET", key, "version"]);
+    } catch {
+      // The next command says why.
+    }
   }
 
   override async nodeAt(address: string): Promise<NodeClient | undefined> {

@@ -128,7 +128,9 @@ function open(target: ConnectTarget, phase: { connected: boolean }): Opening {
     case "sentinel": {
       const options = target.options as unknown as RedisSentinelOptions;
       const sentinel = createSentinel({
-        scanInterval: 1000,
+        // With mapped addresses each scan would take the master for another
+        // one and open its connections again.
+        ...options.nodeAddressMap ? {} : { scanInterval: 1000 },
         ...options,
         nodeClientOptions: {
           // Only one of its connections is asked by us.

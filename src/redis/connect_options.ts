@@ -96,7 +96,8 @@ export interface RedisSentinelSettings {
   readonly nodeAddressMap?: object | ((address: string) => unknown);
   /**
    * How often a Sentinel is asked for the master, besides being listened to,
-   * in milliseconds. Default: 1000 (node-redis: never).
+   * in milliseconds. Default: 1000 (node-redis: never); with a
+   * `nodeAddressMap` never, since each scan would open all connections again.
    */
   readonly scanInterval?: number;
 }

@@ -23,6 +23,8 @@ export interface RedisLink {
    * where the client is configured to read from replicas.
    */
   send(key: string, readonly: boolean, args: string[]): Promise<unknown>;
+  /** Whether its client is open: `false` once its owner has closed it. */
+  readonly isOpen: boolean;
   /**
    * Whether a command would be written to a connection now. A pool does not
    * tell: it is ready while it is open. A cluster and a borrowed sentinel tell
@@ -30,8 +32,8 @@ export interface RedisLink {
    */
   readonly isReady: boolean;
   /**
-   * Calls back after every (re)connection or change of topology. A pool tells
-   * of none.
+   * Calls back after every (re)connection or change of topology, and when the
+   * owner has closed a borrowed client. A pool tells of one connection only.
    *
    * @returns How to stop.
    */
@@ -40,6 +42,11 @@ export interface RedisLink {
   openSubscriber(): Promise<Subscriber>;
   /** The client of the node that `key` is written to, to be duplicated. */
   nodeOf(key: string): Promise<NodeClient>;
+  /**
+   * Learns the topology of a Cluster anew where the node of `key` is another
+   * by now. Never rejects.
+   */
+  rediscover(key: string): Promise<void>;
   /** The client of a node of a Cluster, by its address, if it is known. */
   nodeAt(address: string): Promise<NodeClient | undefined>;
   /**

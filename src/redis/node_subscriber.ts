@@ -11,6 +11,7 @@
 import type { NodeClient } from "./client_like.ts";
 import type { RedisLink } from "./link_types.ts";
 import { connectOwn, duplicateOf } from "./own_connection.ts";
+import { isErrorReply } from "./send_errors.ts";
 import type { MessageListener, Subscriber } from "./subscriber.ts";
 import { Watchdog } from "./watchdog.ts";
 
@@ -134,7 +135,14 @@ export class NodeSubscriber implements Subscriber {
     const connection = this.#connectionLike(await this.#link.nodeOf(channel));
     subscription.connection = connection;
     const client = await connection.opened;
-    await client.sSubscribe(channel, this.#dispatch);
+    try {
+      await client.sSubscribe(channel, this.#dispatch);
+    } catch (error) {
+      if (isErrorReply(error) && error.message.startsWith("MOVED")) {
+        await this.#link.rediscover(channel);
+      }
+      throw error;
+    }
     if (subscription.connection !== connection) {
       throw new Error("the connection for events was lost meanwhile");
     }
@@ -181,6 +189,15 @@ export class NodeSubscriber implements Subscriber {
 
   /** The topology may have changed: moves what is at another node by now. */
   async #reassign(): Promise<void> {
+    if (!this.#link.isOpen) {
+      // Its owner has closed it: nothing of ours may outlive it.
+      for (const connection of [...this.#connections.values()]) {
+        this.#lose(connection);
+      }
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+      return this.#reset();
+    }
     for (const [channel, subscription] of [...this.#subscriptions]) {
       const { connection } = subscription;
       if (connection === undefined) continue;
@@ -199,7 +216,8 @@ export class NodeSubscriber implements Subscriber {
 
   /** Makes again what is not subscribed, and again until that succeeds. */
   async #repair(): Promise<void> {
-    if (this.#closed || this.#repairing || this.#timer !== undefined) return;
+    if (this.#closed || !this.#link.isOpen) return;
+    if (this.#repairing || this.#timer !== undefined) return;
     const lost = [...this.#subscriptions].filter(([, { made }]) => !made);
     if (lost.length === 0) return;
     this.#repairing = true;
@@ -207,7 +225,7 @@ export class NodeSubscriber implements Subscriber {
       lost.map(([channel, subscription]) => this.#make(channel, subscription)),
     );
     this.#repairing = false;
-    if (this.#closed) return;
+    if (this.#closed || !this.#link.isOpen) return;
     if (results.every(({ status }) => status === "fulfilled")) {
       this.#pauseMs = MIN_PAUSE_MS;
     } else {

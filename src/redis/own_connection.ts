@@ -8,11 +8,12 @@ import { SOCKET_TIMEOUT_MS } from "./watchdog.ts";
  * reconnects by itself and queues nothing while it is not connected: who uses
  * it opens another one.
  *
- * @param silentMs How long an answer may take, in milliseconds.
+ * @param silentMs How long an answer may take, in milliseconds, where no
+ * watchdog asks. Default: one does.
  */
 export function duplicateOf(
   client: NodeClient,
-  silentMs: number = SOCKET_TIMEOUT_MS,
+  silentMs?: number,
 ): NodeClient {
   const copy = client.duplicate({
     commandOptions: COMMAND_OPTIONS,
@@ -22,11 +23,11 @@ export function duplicateOf(
     clientSideCache: undefined,
     emitInvalidate: false,
     readonly: false,
-    pingInterval: 1000,
+    ...(silentMs === undefined ? {} : { pingInterval: 1000 }),
     socket: {
       ...client.options?.socket,
       reconnectStrategy: false,
-      socketTimeout: silentMs,
+      socketTimeout: silentMs ?? SOCKET_TIMEOUT_MS,
     },
   });
   // Without a listener the event would end the process; every failure reaches

@@ -19,6 +19,11 @@ abstract class SentinelLink extends BaseLink {
     this.sentinel = sentinel;
     this.attach(sentinel, "ready");
     this.attach(sentinel, "topology-change");
+    this.attach(sentinel, "end");
+  }
+
+  get isOpen(): boolean {
+    return this.sentinel.isOpen;
   }
 
   nodeOf(_key: string): Promise<NodeClient> {

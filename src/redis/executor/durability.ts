@@ -32,11 +32,13 @@ export class DurableWriter {
   readonly #link: RedisLink;
   readonly #options: DurabilityOptions;
   readonly #nodes = new Map<NodeClient, NodeWriter>();
+  readonly #stopListening: () => void;
   #closed = false;
 
   constructor(link: RedisLink, options: DurabilityOptions) {
     this.#link = link;
     this.#options = options;
+    this.#stopListening = link.onReady(() => this.#sweep());
   }
 
   /**
@@ -59,9 +61,7 @@ export class DurableWriter {
           const address = error.message.split(" ").at(-1)!;
           node = await this.#find(() => this.#link.nodeAt(address));
         } else if (error.message.startsWith("MOVED ")) {
-          // Any command of the client itself finds the node anew.
-          await this.#link.send(key, false, ["HMGET", key, "version"])
-            .catch(() => {});
+          await this.#link.rediscover(key);
           node = await this.#find(() => this.#link.nodeOf(key));
         } else throw error;
       }
@@ -71,6 +71,7 @@ export class DurableWriter {
   /** Closes the connections at once; what is owed rejects. */
   close(): void {
     this.#closed = true;
+    this.#stopListening();
     for (const writer of this.#nodes.values()) writer.close();
     this.#nodes.clear();
   }
@@ -92,15 +93,19 @@ export class DurableWriter {
     if (this.#closed) throw new NotSentError("the connection is closed");
     const existing = this.#nodes.get(node);
     if (existing?.isOpen) return existing;
-    for (const [other, writer] of this.#nodes) {
-      if (other.isOpen && writer.isOpen) continue;
-      // The client has given up this node, or the connection was lost.
-      writer.close();
-      this.#nodes.delete(other);
-    }
+    this.#sweep();
     const writer = new NodeWriter(node, this.#options);
     this.#nodes.set(node, writer);
     return writer;
+  }
+
+  /** Closes what is left of nodes that the client has given up. */
+  #sweep(): void {
+    for (const [node, writer] of this.#nodes) {
+      if (node.isOpen && writer.isOpen) continue;
+      writer.close();
+      this.#nodes.delete(node);
+    }
   }
 }
 
