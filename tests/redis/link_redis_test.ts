@@ -21,11 +21,7 @@ import { connectLink } from "../../src/redis/connect.ts";
 import type { RedisConnectOptions } from "../../src/redis/connect_options.ts";
 import { borrowLink } from "../../src/redis/link.ts";
 import type { RedisLink } from "../../src/redis/link_types.ts";
-<<<<<<< HEAD
 import { isClosedClient, isSurelyUnsent } from "../../src/redis/send_errors.ts";
-=======
-import { isSurelyUnsent, MaybeSentError } from "../../src/redis/send_errors.ts";
->>>>>>> 78656f60da67dd7a50b4180dcc7b0a65b3fbc4c7
 import { BackendError } from "../../src/storage/errors.ts";
 import { ownServerEnabled } from "../support/gate.ts";
 import { TcpProxy } from "../support/proxy.ts";
@@ -34,11 +30,7 @@ import {
   startCluster,
   startSentinelGroup,
 } from "../support/topology.ts";
-<<<<<<< HEAD
 import { deadline, pause, waitUntil } from "../support/wait.ts";
-=======
-import { deadline, waitUntil } from "../support/wait.ts";
->>>>>>> 78656f60da67dd7a50b4180dcc7b0a65b3fbc4c7
 
 /** Registers a test that starts servers of its own. */
 function linkTest(name: string, fn: () => Promise<void>): void {
@@ -226,11 +218,7 @@ linkTest(
 );
 
 linkTest(
-<<<<<<< HEAD
   "a borrowed sentinel executes commands in the order of the calls",
-=======
-  "commands of one tick on a borrowed sentinel do not wait for all later ones",
->>>>>>> 78656f60da67dd7a50b4180dcc7b0a65b3fbc4c7
   async () => {
     await using group = await startSentinelGroup();
     const sentinel = await createSentinel({
@@ -240,7 +228,6 @@ linkTest(
     }).connect();
     const link = borrowLink(sentinel, fail);
     try {
-<<<<<<< HEAD
       for (let round = 0; round < 20; round++) {
         const key = `l${round}`;
         const pushed: Promise<unknown>[] = [];
@@ -258,22 +245,6 @@ linkTest(
       }
       // Nothing of ours keeps the loan: it is there for its owner.
       await deadline("a loan", sentinel.use((client) => client.ping()));
-=======
-      let busy = true;
-      let answered = 0;
-      const first = [0, 1, 2].map(() => link.send("", false, ["PING"]));
-      // There is always one command of these under way.
-      const others = Promise.all([0, 1, 2, 3].map(async () => {
-        while (busy) {
-          await link.send("", false, ["PING"]);
-          answered++;
-        }
-      }));
-      await Promise.all(first);
-      assert(answered < 20, `${answered} later commands were answered before`);
-      busy = false;
-      await others;
->>>>>>> 78656f60da67dd7a50b4180dcc7b0a65b3fbc4c7
     } finally {
       await link.close();
       await sentinel.close();
@@ -282,7 +253,6 @@ linkTest(
 );
 
 linkTest(
-<<<<<<< HEAD
   "a borrowed sentinel that sends again is warned of, and sends nothing of ours again",
   async () => {
     await using group = await startSentinelGroup();
@@ -299,20 +269,10 @@ linkTest(
     });
     sentinel.on("error", () => {});
     await sentinel.connect();
-=======
-  "warns of a borrowed sentinel that sends again, and calls nothing unsent there",
-  async () => {
-    await using group = await startSentinelGroup();
-    const sentinel = await createSentinel({
-      name: "main",
-      sentinelRootNodes: [{ host: "127.0.0.1", port: group.sentinel.port }],
-    }).connect();
->>>>>>> 78656f60da67dd7a50b4180dcc7b0a65b3fbc4c7
     const warnings: string[] = [];
     const link = borrowLink(sentinel, (message) => warnings.push(message));
     assertEquals(warnings.length, 1);
     assert(warnings[0]!.includes("maxCommandRediscovers: 0"), warnings[0]);
-<<<<<<< HEAD
     proxy.fault = (request) => {
       if (!request.includes("INCR")) return undefined;
       proxy.fault = () => undefined;
@@ -326,19 +286,10 @@ linkTest(
     await sentinel.close();
     const closed = await assertRejects(() => link.send("n", false, ["PING"]));
     assert(isClosedClient(closed) && isSurelyUnsent(closed), `${closed}`);
-=======
-    await sentinel.close();
-    const error = await assertRejects(
-      () => link.send("", false, ["PING"]),
-      MaybeSentError,
-    );
-    assert(!isSurelyUnsent(error));
->>>>>>> 78656f60da67dd7a50b4180dcc7b0a65b3fbc4c7
     await link.close();
   },
 );
 
-<<<<<<< HEAD
 linkTest("reads from masters, whatever a Cluster's client does", async () => {
   await using nodes = await startCluster();
   const cluster = await createCluster({
@@ -358,8 +309,6 @@ linkTest("reads from masters, whatever a Cluster's client does", async () => {
   await cluster.close();
 });
 
-=======
->>>>>>> 78656f60da67dd7a50b4180dcc7b0a65b3fbc4c7
 linkTest("warns of a keyPrefix, which it does not use", async () => {
   await using server = await startRedisServer();
   const client = await createClient({ url: server.url, keyPrefix: "app:" })
