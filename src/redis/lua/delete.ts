@@ -19,7 +19,7 @@ import { REPLY } from "./reply.ts";
  * `{0, actual version}` if it is not the expected one; else `{code}`.
  */
 export const LUA_DELETE: LuaScript<
-  typeof RECORD_KEYS[number],
+  "record" | "created_index" | "expiry_index" | "active_index" | "gone",
   "task" | "channel" | "op" | "deadline_ms" | "mode" | "expected"
 > = defineScript({
   name: "delete",

@@ -20,7 +20,7 @@ import { REPLY } from "./reply.ts";
  * `{code}`.
  */
 export const LUA_PUT_IF_VERSION: LuaScript<
-  typeof RECORD_KEYS[number],
+  "record" | "created_index" | "expiry_index" | "active_index" | "gone",
   | "task"
   | "data"
   | "want"
