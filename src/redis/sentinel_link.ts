@@ -114,7 +114,7 @@ export class OwnedSentinelLink extends SentinelLink {
       () => this.#master ? [this.#master] : [],
       // The sentinel opens another one for the next command.
       (client) => client.destroy(),
-    );
+    ).start();
   }
 
   get isReady(): boolean {
@@ -126,9 +126,10 @@ export class OwnedSentinelLink extends SentinelLink {
       return this.sentinel.withCommandOptions(COMMAND_OPTIONS)
         .sendCommand(true, args);
     }
-    return this.#commands?.isReady
-      ? this.#commands.sendCommand(args)
-      : this.#find().then((commands) => commands.sendCommand(args));
+    if (this.#commands?.isReady) return this.#commands.sendCommand(args);
+    // Waiting for it here would look like waiting for an answer.
+    this.#find().catch(() => {});
+    return Promise.reject(new NotSentError("the master is being looked for"));
   }
 
   override async nodeOf(_key: string): Promise<NodeClient> {
