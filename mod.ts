@@ -166,7 +166,6 @@ export { LUA_PUT_IF_VERSION } from "./src/redis/lua/put_if_version.ts";
 export { LUA_QUEUE_DRAIN } from "./src/redis/lua/queue_drain.ts";
 export { LUA_QUEUE_PUSH } from "./src/redis/lua/queue_push.ts";
 export { LUA_QUEUE_SHIFT } from "./src/redis/lua/queue_shift.ts";
-export { LUA_READ_RECORDS } from "./src/redis/lua/read_records.ts";
 export { LUA_STEP_RECORD } from "./src/redis/lua/step_record.ts";
 export { LUA_STEPS_OPEN } from "./src/redis/lua/steps_open.ts";
 export { LUA_UPDATE } from "./src/redis/lua/update.ts";

@@ -19,7 +19,7 @@ import { printRun, type RunTotals } from "./faults/print.ts";
 import { runRound } from "./faults/round.ts";
 import { startSentinel } from "./faults/sentinel.ts";
 import type { StartTopology, Topology } from "./faults/topology.ts";
-import { type By, keySpace } from "./faults/workload.ts";
+import { type By, keySpace } from "./faults/worker.ts";
 
 type Mode = "node" | "sentinel" | "cluster";
 
@@ -35,6 +35,9 @@ const SHARES: Record<Mode, number> = { node: 0.6, sentinel: 0.2, cluster: 0.2 };
 /** The length of a run that names none: what the gate has time for. */
 const GATE_SECONDS = 150;
 
+/** Workers of an instance: fewer where faults take seconds to pass. */
+const WORKERS: Record<Mode, number> = { node: 8, sentinel: 3, cluster: 3 };
+
 /** A round is checked as a whole; more calls would only take more memory. */
 const CALLS_A_ROUND = 50_000;
 
@@ -46,7 +49,7 @@ interface Options {
   readonly by: By;
   readonly seed: number;
   readonly instances: number;
-  readonly workers: number;
+  readonly workers: number | undefined;
   readonly faultEvery: number;
   readonly broken: string | undefined;
 }
@@ -65,6 +68,7 @@ async function runMode(mode: Mode, options: Options): Promise<RunTotals> {
     await using topology: Topology = await MODES[mode](prefix, owners);
     const result = await runRound(topology, counts, {
       ...options,
+      workers: options.workers ?? WORKERS[mode],
       prefix,
       keys,
       seed: options.seed + n,
@@ -129,7 +133,7 @@ function readOptions(args: readonly string[]): Options {
     by: word("by", ["both", "etag", "version"], "both"),
     seed: number("seed", Math.floor(Math.random() * 1e9) + 1),
     instances: number("instances", 8),
-    workers: number("workers", 8),
+    workers: number("workers", 0) || undefined,
     faultEvery: number("fault-every", 50),
     broken,
   };

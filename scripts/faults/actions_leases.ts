@@ -2,7 +2,7 @@
 
 import { FencedError } from "../../src/storage/errors.ts";
 import { aKey, asExpected, aWrite } from "./actions_records.ts";
-import type { Actions, Worker } from "./workload.ts";
+import type { Actions, Worker } from "./worker.ts";
 
 /** See the module. */
 export const leaseActions: Actions = [

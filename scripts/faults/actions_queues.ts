@@ -1,6 +1,6 @@
 /** Pushes, shifts and drains of queues, which are often full and often empty. */
 
-import type { Actions, Worker } from "./workload.ts";
+import type { Actions, Worker } from "./worker.ts";
 
 /** See the module. */
 export const queueActions: Actions = [

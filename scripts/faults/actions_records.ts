@@ -1,7 +1,7 @@
 /** Creates, puts, swaps, deletes and reads of plain records. */
 
 import type { ExpectedRecord, WriteOptions } from "../../src/storage/record.ts";
-import type { Actions, OwnerKeys, Worker } from "./workload.ts";
+import type { Actions, OwnerKeys, Worker } from "./worker.ts";
 
 const HOUR_MS = 3600_000;
 

@@ -5,7 +5,7 @@
 
 import { parseKey } from "../../src/storage/keys.ts";
 import type { TaskRecord } from "../../src/task/record.ts";
-import type { Actions, Worker } from "./workload.ts";
+import type { Actions, Worker } from "./worker.ts";
 
 /** See the module. */
 export const taskActions: Actions = [

@@ -43,6 +43,19 @@ export async function readAof(dir: string): Promise<Transaction[]> {
   return transactions;
 }
 
+/**
+ * Whether the file of a server begins with the first write: a replica that had
+ * to be filled again begins with what it was filled with.
+ */
+export async function isWholeHistory(dir: string): Promise<boolean> {
+  for await (const { name } of Deno.readDir(`${dir}/appendonlydir`)) {
+    if (!name.includes(".base.")) continue;
+    const bytes = await Deno.readFile(`${dir}/appendonlydir/${name}`);
+    if (parseAof(bytes, name).length > 0) return false;
+  }
+  return true;
+}
+
 /** Parses the text of one file; what a crash has cut off at its end is left. */
 export function parseAof(bytes: Uint8Array, name = "aof"): Transaction[] {
   const found: Transaction[] = [];

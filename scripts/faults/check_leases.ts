@@ -2,8 +2,8 @@
 
 import { type Call, isSuccess, isUnknown } from "./calls.ts";
 import { type Findings, report } from "./report.ts";
-import { SLACK_MS } from "./check_records.ts";
-import type { LeaseTruth, State, Truth } from "./truth.ts";
+import { ENDED_FENCE, SLACK_MS } from "./check_records.ts";
+import { ANY, type LeaseTruth, type State, type Truth } from "./states.ts";
 
 /** See the module. */
 export function checkLeases(
@@ -24,9 +24,16 @@ export function checkLeases(
       const state = states[i]!;
       const before = states[i - 1]!;
       const writer = state.isWrite ? byId.get(state.id) : undefined;
-      checkSteps(key, before, state, byStep, findings);
+      checkSteps(
+        key,
+        before,
+        state,
+        byStep,
+        (call) => hasLifeEnded(states, i, byId, call),
+        findings,
+      );
       const { lease, at } = state;
-      if (state.version === 0) continue;
+      if (state.version === 0 || state.token === ANY) continue;
       if (lease === undefined) {
         if (before.lease && state.isWrite && before.version > 0) {
           const released = writer?.operation === "expire" ||
@@ -82,7 +89,8 @@ function checkGrant(
     report(findings, kind, key, detail, call, at);
   } else if (
     // An earlier try may have had a lease that ran out before the next one.
-    call.answer?.is === "fence" && call.answer.fence < lease!.fence
+    call.answer?.is === "fence" && call.answer.fence < lease!.fence &&
+    call.answer.fence !== ENDED_FENCE
   ) {
     const detail = `told ${call.answer.fence}, granted ${lease!.fence}`;
     report(findings, kind, key, detail, call, at);
@@ -95,14 +103,31 @@ function hasEnded({ untilMs }: LeaseTruth, { answer, endMs }: Call): boolean {
     (answer!.is === "leased" && untilMs <= endMs + SLACK_MS);
 }
 
+/**
+ * Whether the life of a record had ended when a call was answered: then a
+ * refusal says that nothing of it is stored, whatever was before.
+ */
+function hasLifeEnded(
+  states: readonly State[],
+  from: number,
+  byId: ReadonlyMap<string, Call>,
+  call: Call,
+): boolean {
+  const end = states.slice(from + 1).find(({ version }) => version <= 1);
+  const writer = end?.isWrite ? byId.get(end.id) : undefined;
+  return end !== undefined &&
+    (writer === undefined || writer.startMs <= call.endMs);
+}
+
 function checkSteps(
   key: string,
   before: State,
   state: State,
   byStep: ReadonlyMap<string, Call>,
+  hasLifeEnded: (call: Call) => boolean,
   findings: Findings,
 ): void {
-  if (state.steps === before.steps) return;
+  if (state.steps === before.steps || state.token === ANY) return;
   const kind = "step recorded twice or without the lease";
   const { at } = state;
   for (const name of before.steps.keys()) {
@@ -125,7 +150,8 @@ function checkSteps(
       const detail = `${name} = ${text} under fence ${state.lease?.fence}`;
       report(findings, kind, key, detail, call, at);
     } else if (
-      !isSuccess(call) && !isUnknown(call) && call.answer!.is !== "absent"
+      !isSuccess(call) && !isUnknown(call) &&
+      call.answer!.is !== "absent" && !hasLifeEnded(call)
     ) {
       const detail = `${name} was recorded, its call told ${call.answer!.is}`;
       report(findings, kind, key, detail, call, at);

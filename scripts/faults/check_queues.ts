@@ -6,7 +6,7 @@
 
 import { type Call, isSuccess, isUnknown } from "./calls.ts";
 import { type Findings, report } from "./report.ts";
-import type { QueueEvent, Truth } from "./truth.ts";
+import type { QueueEvent, Truth } from "./states.ts";
 import type { Window } from "./windows.ts";
 
 /** What the truth says about messages: where each was stored and taken. */
@@ -15,8 +15,8 @@ export interface Messages {
   readonly taken: ReadonlyMap<string, readonly number[]>;
 }
 
-/** Reads it out of the truth. */
-export function messagesOf(truth: Truth): Messages {
+/** Reads it out of the truth, from a place on. */
+export function messagesOf(truth: Truth, from = 0): Messages {
   const pushed = new Map<string, number[]>();
   const taken = new Map<string, number[]>();
   const add = (map: Map<string, number[]>, message: string, at: number) => {
@@ -26,6 +26,7 @@ export function messagesOf(truth: Truth): Messages {
   };
   for (const events of truth.queues.values()) {
     for (const { kind, at, messages } of events) {
+      if (at < from) continue;
       for (const message of messages) {
         add(kind === "push" ? pushed : taken, message, at);
       }
@@ -72,10 +73,16 @@ export function checkQueues(
   calls: readonly Call[],
   truth: Truth,
   messages: Messages,
+  lostMessages: readonly Messages[],
   windows: ReadonlyMap<Call, Window>,
   findings: Findings,
 ): void {
   const { pushed, taken } = messages;
+  /** Whether a failover has undone a push or a delivery of it. */
+  const isUndone = (message: string) =>
+    lostMessages.some((old) =>
+      old.pushed.has(message) || old.taken.has(message)
+    );
   const delivered = new Map<string, Call>();
   const lost = new Map<string, Call[]>();
   const pushes = new Set<string>();
@@ -87,7 +94,14 @@ export function checkQueues(
       if (times > 1) {
         report(findings, "message stored twice", key, token, call);
       } else if (times === 0 && isSuccess(call)) {
-        report(findings, "message lost", key, `${token}: never stored`, call);
+        if (isUndone(token)) findings.lostInFailover++;
+        else {report(
+            findings,
+            "message lost",
+            key,
+            `${token}: never stored`,
+            call,
+          );}
       } else if (times > 0 && !isSuccess(call) && !isUnknown(call)) {
         const detail = `told ${call.answer!.is}`;
         report(findings, "refused write is present", key, detail, call);
@@ -97,6 +111,10 @@ export function checkQueues(
       if (call.answer?.is !== "messages") continue;
       for (const message of call.answer.messages) {
         const earlier = delivered.get(message);
+        if (isUndone(message)) {
+          findings.fromLostHistory++;
+          continue;
+        }
         if (earlier) {
           const detail = `${message}, also to #${earlier.index}`;
           report(findings, "message delivered twice", key, detail, call);
@@ -111,7 +129,10 @@ export function checkQueues(
   for (const [key, events] of truth.queues) {
     const unknown = (lost.get(key) ?? []).toSorted((a, b) => a.end - b.end);
     for (const event of events) {
-      checkEvent(key, event, unknown, delivered, pushes, windows, findings);
+      const messages = event.messages.filter((message) => !isUndone(message));
+      if (messages.length === 0) continue;
+      const left = { ...event, messages };
+      checkEvent(key, left, unknown, delivered, pushes, windows, findings);
     }
   }
 }

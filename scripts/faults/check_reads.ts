@@ -5,7 +5,7 @@
 
 import type { Call, SeenRecord } from "./calls.ts";
 import { SLACK_MS } from "./check_records.ts";
-import type { State, Truth } from "./truth.ts";
+import type { State, Truth } from "./states.ts";
 import { firstFit, stateAt, type Window } from "./windows.ts";
 
 /**
@@ -29,8 +29,12 @@ export function fitOf(
       return fit((state) => shows(state, answer.record, call));
     case "records":
       return listFit(call, answer.records, window, truth, owners);
-    case "conflict":
-      return fit((state) => conflicts(state, answer.actual, call));
+    case "conflict": {
+      // A refusal that is repeated tells the version of then.
+      const is = fit((state) => isAt(state, answer.actual, call));
+      const was = fit((state) => conflicts(state, call));
+      return is === "never" || was === "never" ? "never" : Math.min(is, was);
+    }
     case "capacity":
       return capacityFit(call, answer.unit, window, truth, owners);
     case "leased":
@@ -191,12 +195,17 @@ function shows(state: State, record: SeenRecord, call: Call): boolean {
     lease?.holder === record.lease?.holder;
 }
 
-function conflicts(state: State, actual: number, call: Call): boolean {
-  if (actual === 0) return isAbsent(state, call);
+function isAt(state: State, actual: number, call: Call): boolean {
+  return actual === 0
+    ? isAbsent(state, call)
+    : state.version === actual && isPresent(state, call);
+}
+
+function conflicts(state: State, call: Call): boolean {
   const { expected } = call;
-  return state.version === actual && isPresent(state, call) &&
-    (expected === undefined || expected.version !== actual ||
-      (expected.etag !== "" && expected.etag !== state.id));
+  if (expected === undefined) return isPresent(state, call);
+  return isAbsent(state, call) || expected.version !== state.version ||
+    (expected.etag !== "" && expected.etag !== state.id);
 }
 
 function holds({ lease }: State, call: Call): boolean {

@@ -5,7 +5,7 @@
 
 import { type Call, isSuccess, isUnknown, RECORD_WRITES } from "./calls.ts";
 import { type Findings, report } from "./report.ts";
-import { ANY, type State, type Truth } from "./truth.ts";
+import { ANY, type State, type Truth } from "./states.ts";
 
 /** A write as the truth has it. */
 export interface Write {
@@ -16,6 +16,9 @@ export interface Write {
 
 /** How far the clocks of a server and of this process may differ. */
 export const SLACK_MS = 25;
+
+/** What the creator of a leased record is told where its lease has ended. */
+export const ENDED_FENCE = 1;
 
 /** Every write of the truth by the operation id it is stored under. */
 export function writesOf(truth: Truth): Map<string, Write[]> {
@@ -39,9 +42,10 @@ export function writesOf(truth: Truth): Map<string, Write[]> {
 export function checkWrites(
   truth: Truth,
   byId: ReadonlyMap<string, Call>,
-  endMs: number,
   findings: Findings,
 ): void {
+  // Servers go on expiring until their files are read.
+  const endMs = Date.now();
   for (const [key, states] of truth.records) {
     for (let i = 1; i < states.length; i++) {
       const state = states[i]!;
@@ -135,7 +139,8 @@ function unmetCondition(call: Call, before: State): string | undefined {
 export function checkAnswers(
   calls: readonly Call[],
   writes: ReadonlyMap<string, readonly Write[]>,
-  lostWrites: ReadonlyMap<string, unknown>,
+  /** Writes a failover has lost, and whether those confirmed, too. */
+  lostWrites: ReadonlyMap<string, boolean>,
   findings: Findings,
 ): void {
   for (const call of calls) {
@@ -150,7 +155,9 @@ export function checkAnswers(
     const first = made[0];
     if (isSuccess(call)) {
       if (first !== undefined) checkSuccess(call, first, findings);
-      else if (lostWrites.has(id) && !isConfirmed(call)) {
+      else if (
+        lostWrites.get(id) || (lostWrites.has(id) && !isConfirmed(call))
+      ) {
         findings.lostInFailover++;
       } else {
         const detail = `told ${answer!.is}`;
@@ -178,6 +185,8 @@ function checkSuccess(call: Call, { state }: Write, findings: Findings): void {
     : answer?.is === "fence"
     ? answer.fence
     : undefined;
+  // Of a lease that has ended with its record meanwhile, no fence is known.
+  if (answer?.is === "fence" && answer.fence === ENDED_FENCE) return;
   const is = answer?.is === "fence" ? state.lease?.fence : state.version;
   if (told !== undefined && told !== is) {
     const detail = `told ${told}, wrote ${is}`;

@@ -33,7 +33,7 @@ import {
   writesOf,
 } from "./check_records.ts";
 import { type Findings, noFindings, report } from "./report.ts";
-import type { Truth } from "./truth.ts";
+import type { Truth } from "./states.ts";
 import { sweep, type Window } from "./windows.ts";
 
 /** A history that a failover has ended. */
@@ -41,6 +41,8 @@ export interface LostTruth {
   readonly truth: Truth;
   /** How many of its transactions have survived. */
   readonly common: number;
+  /** Whether replicas may have confirmed what it lost. Default: `false`. */
+  readonly losesConfirmed?: boolean;
 }
 
 /** Options of {@linkcode check}. */
@@ -68,23 +70,21 @@ export function check(
     report(findings, kind, key, problem, undefined, at);
   }
   const byId = new Map<string, Call>();
-  let endMs = 0;
   for (const call of calls) {
     if (call.id !== "") byId.set(call.id, call);
-    endMs = Math.max(
-      endMs,
-      call.endMs === Infinity ? call.startMs : call.endMs,
-    );
     if (call.answer?.is === "broken") {
       const { message } = call.answer;
       report(findings, "error no caller expects", call.key, message, call);
     }
   }
   const writes = writesOf(truth);
-  const lostWrites = new Map<string, unknown>(
-    lost.flatMap(({ truth }) => [...writesOf(truth)]),
-  );
-  checkWrites(truth, byId, endMs + SLACK_MS, findings);
+  const lostWrites = new Map<string, boolean>();
+  for (const { truth, losesConfirmed = false } of lost) {
+    for (const id of writesOf(truth).keys()) {
+      lostWrites.set(id, losesConfirmed || (lostWrites.get(id) ?? false));
+    }
+  }
+  checkWrites(truth, byId, findings);
   checkAnswers(calls, writes, lostWrites, findings);
   checkLeases(truth, calls, byId, findings);
   checkTasks(calls, writes, findings);
@@ -104,7 +104,10 @@ export function check(
   const windows = new Map<Call, Window>();
   const messages = messagesOf(truth);
   for (const group of groups) checkTimes(group, context, messages, windows);
-  checkQueues(timed, truth, messages, windows, findings);
+  const lostMessages = lost.map(({ truth, common }) =>
+    messagesOf(truth, common)
+  );
+  checkQueues(timed, truth, messages, lostMessages, windows, findings);
   return findings;
 }
 
@@ -168,11 +171,9 @@ function checkPoint(
   { hi }: Window,
   findings: Findings,
 ): void {
-  // What is unknown may still happen: of queues nothing cuts off the try that
-  // was given up. One that came before its call would be after an earlier one.
-  if (
-    point > hi && !(isUnknown(call) && QUEUE_OPERATIONS.has(call.operation))
-  ) {
+  // What is unknown may still happen. One that came before its call would be
+  // after that of an earlier one.
+  if (point > hi && !isUnknown(call)) {
     const kind = "write was applied after its answer";
     const detail = `@${point}, known by @${hi}`;
     report(findings, kind, call.key, detail, call, point);

@@ -5,7 +5,7 @@
 
 import { RedisBackend } from "../../src/redis/redis_backend.ts";
 import { type RedisServer, startRedisServer } from "../lib/redis_server.ts";
-import { readAof } from "./aof.ts";
+import { isWholeHistory, readAof } from "./aof.ts";
 import type { Random } from "./random.ts";
 import { command, commonFaults, pause, until } from "./server_faults.ts";
 import {
@@ -85,9 +85,11 @@ export async function startCluster(
     });
   };
   const kill = async (random: Random) => {
-    const able = shards.filter(({ nodes }) =>
-      nodes.filter(({ alive }) => alive).length > REPLICAS
-    );
+    const able = [];
+    for (const shard of shards) {
+      if ((await heirsOf(shard)).length > 0) able.push(shard);
+    }
+    // A master that may not be replaced must live until the end.
     if (able.length === 0) return;
     const shard = random.pick(able);
     const old = shard.master;
@@ -95,15 +97,18 @@ export async function startCluster(
     shard.lostDirs.push(old.dir);
     await old.server.kill();
     await awaitMaster(shard, old);
-    await pause(1000);
+    await pause(1500);
+    await heirsOf(shard);
   };
   const handOver = async (random: Random) => {
     const shard = random.pick(shards);
     const old = shard.master;
-    const heir = shard.nodes.find((node) => node.alive && node !== old)!;
+    const [heir] = await heirsOf(shard);
+    if (!heir) return;
     await command(heir.server.port, ["CLUSTER", "FAILOVER"]);
     await awaitMaster(shard, old);
     await pause(500);
+    await heirsOf(shard);
   };
   const own = stack.move();
   return {
@@ -113,13 +118,14 @@ export async function startCluster(
       { weight: 3, kind: "CLUSTER FAILOVER", run: handOver },
       { weight: 6, kind: "slot migration", isVital: true, run: move },
     ],
-    faultEveryMs: 800,
+    faultEveryMs: 400,
     get isUsedUp() {
       return shards.every(({ lostDirs }) => lostDirs.length > 0);
     },
     hasFailovers: true,
-    open: (network, durable) =>
-      RedisBackend.connect({
+    open: (network, durable) => {
+      // Further options of node-redis are handed on.
+      const target = {
         rootNodes: shards.map(({ nodes }) => ({
           url: `redis://127.0.0.1:${network.portOf(nodes[0]!.server.port)}`,
         })),
@@ -127,10 +133,12 @@ export async function startCluster(
           host: "127.0.0.1",
           port: network.portOf(Number(address.split(":").at(-1))),
         }),
-      }, {
+      };
+      return RedisBackend.connect(target, {
         prefix,
         ...(durable ? { durability: { replicas: 1, timeoutMs: 2000 } } : {}),
-      }),
+      });
+    },
     histories: async () => {
       const logs = [];
       for (const { master, lostDirs } of shards) {
@@ -185,6 +193,21 @@ async function form(shards: readonly Shard[]): Promise<void> {
         String(info).includes(`cluster_size:${SHARDS}`);
     });
   }
+}
+
+/** Replicas that may become masters; the others are told not to. */
+async function heirsOf({ nodes, master }: Shard): Promise<Node[]> {
+  const heirs: Node[] = [];
+  for (const node of nodes) {
+    if (!node.alive || node === master) continue;
+    if (await isWholeHistory(node.dir).catch(() => false)) heirs.push(node);
+    else {
+      await command(node.server.port, [
+        ...["CONFIG", "SET", "cluster-replica-no-failover", "yes"],
+      ]);
+    }
+  }
+  return heirs;
 }
 
 /** Waits for another master of a shard. */

@@ -2,7 +2,7 @@
 
 import type { Names } from "./names.ts";
 import type { Replay } from "./replay.ts";
-import type { State } from "./truth.ts";
+import type { State } from "./states.ts";
 
 /** Says what the indexes of an owner have wrong about one of its records. */
 export function indexProblem(

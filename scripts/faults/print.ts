@@ -45,6 +45,11 @@ export function printRun({ mode, counts, rounds }: RunTotals): boolean {
       unknowns > 0 ? ` (${list(unknown)})` : ""
     }; of queues, whose answers were lost: ${sum((r) => r.unknownQueues)}`,
   );
+  const reasons = [...merge(rounds.map((round) => round.reasons))]
+    .toSorted((a, b) => b[1] - a[1]);
+  for (const [reason, n] of reasons.slice(0, 6)) {
+    console.log(`            ${n}: ${reason.slice(0, 200)}`);
+  }
   const lost = sum((round) => round.findings.lostInFailover);
   const old = sum((round) => round.findings.fromLostHistory);
   if (lost > 0 || old > 0) {

@@ -8,8 +8,10 @@ import { Recorder } from "./recorder.ts";
 import { type Findings, noFindings, trace } from "./report.ts";
 import { pause, runServerFaults } from "./server_faults.ts";
 import type { History, Topology } from "./topology.ts";
-import { readTruth, type Truth } from "./truth.ts";
-import { type By, type KeySpace, runWorkload } from "./workload.ts";
+import type { Truth } from "./states.ts";
+import { readTruth } from "./truth.ts";
+import type { By, KeySpace } from "./worker.ts";
+import { runWorkload } from "./workload.ts";
 
 /** Options of a round. */
 export interface RoundOptions {
@@ -36,6 +38,8 @@ export interface RoundResult {
   readonly traces: ReadonlyMap<string, readonly string[]>;
   /** Calls of records whose outcome is unknown, by operation. */
   readonly unknown: ReadonlyMap<string, number>;
+  /** Why, without keys and numbers. */
+  readonly reasons: ReadonlyMap<string, number>;
   /** Calls of queues whose outcome is unknown: their answer was lost. */
   readonly unknownQueues: number;
   readonly answers: ReadonlyMap<string, number>;
@@ -144,9 +148,9 @@ function judge(
     const calls = all.filter(({ key }) => covers(key));
     const truth: Truth = readTruth(transactions, prefix);
     const found = check(calls, truth, {
-      lost: lost.map(({ transactions, common }) => ({
+      lost: lost.map(({ transactions, ...rest }) => ({
         truth: readTruth(transactions, prefix),
-        common,
+        ...rest,
       })),
       isOneClock,
       ...(history.failovers ? { failovers: history.failovers } : {}),
@@ -167,14 +171,20 @@ function judge(
 
 function unknownOf(
   calls: readonly Call[],
-): { unknown: Map<string, number>; unknownQueues: number } {
+): Pick<RoundResult, "unknown" | "reasons" | "unknownQueues"> {
   const unknown = new Map<string, number>();
+  const reasons = new Map<string, number>();
   let unknownQueues = 0;
   for (const { answer, operation } of calls) {
     if (operation === "task") continue;
     if (answer?.is !== "failed" || answer.outcome !== "unknown") continue;
     if (QUEUE_OPERATIONS.has(operation)) unknownQueues++;
-    else unknown.set(operation, (unknown.get(operation) ?? 0) + 1);
+    else {
+      unknown.set(operation, (unknown.get(operation) ?? 0) + 1);
+      const reason = answer.message.replace(/"[^"]*"/g, "…")
+        .replace(/\d+/g, "N");
+      reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+    }
   }
-  return { unknown, unknownQueues };
+  return { unknown, reasons, unknownQueues };
 }

@@ -6,7 +6,7 @@
 
 import { RedisBackend } from "../../src/redis/redis_backend.ts";
 import { type RedisServer, startRedisServer } from "../lib/redis_server.ts";
-import { readAof } from "./aof.ts";
+import { isWholeHistory, readAof } from "./aof.ts";
 import { command, commonFaults, pause, until } from "./server_faults.ts";
 import {
   branchOf,
@@ -62,22 +62,43 @@ export async function startSentinel(prefix: string): Promise<Topology> {
 
   let master = nodes[0]!;
   /** Files of masters that are none any more. */
-  const lostDirs: string[] = [];
+  const lostDirs: { dir: string; losesConfirmed?: boolean }[] = [];
   const failovers: TimeSpan[] = [];
+  const dead = new Set<RedisServer>();
+  let heirs = REPLICAS;
+  let isLastFailover = false;
+  const askForMaster = async (): Promise<Node> => {
+    const [address] = await command(sentinel.port, [
+      ...["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main"],
+    ]);
+    const port = Number((address as string[])[1]);
+    return nodes.find(({ server }) => server.port === port)!;
+  };
   const awaitFailover = async () => {
     const old = master;
     const fromMs = Date.now();
     await until("the failover", async () => {
-      const [address] = await command(sentinel.port, [
-        ...["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main"],
-      ]);
-      const port = Number((address as string[])[1]);
-      master = nodes.find(({ server }) => server.port === port)!;
+      master = await askForMaster();
       return master !== old;
     });
     // What clients do right after a failover is what the round is for.
     await pause(2000);
     failovers.push({ fromMs, toMs: Date.now() });
+    heirs = await wholeReplicas();
+  };
+  /** Replicas that may still become masters; the others are told not to. */
+  const wholeReplicas = async (): Promise<number> => {
+    let count = 0;
+    for (const { server, dir } of nodes) {
+      if (server === master.server || dead.has(server)) continue;
+      if (await isWholeHistory(dir).catch(() => false)) count++;
+      else {
+        await command(server.port, [
+          ...["CONFIG", "SET", "replica-priority", "0"],
+        ]);
+      }
+    }
+    return count;
   };
   const own = stack.move();
   return {
@@ -87,19 +108,24 @@ export async function startSentinel(prefix: string): Promise<Topology> {
         weight: 5,
         kind: "kill -9 of the master",
         run: async () => {
-          lostDirs.push(master.dir);
+          lostDirs.push({ dir: master.dir });
+          dead.add(master.server);
           await master.server.kill();
           await awaitFailover();
         },
       },
       {
-        weight: 3,
+        weight: 1,
         kind: "SENTINEL FAILOVER",
         run: async () => {
           const { dir, server } = master;
+          // All others have been ahead of the new master, and are filled again.
+          isLastFailover = true;
           // It becomes a replica and throws its file away: a second name of it
           // keeps what it wrote meanwhile.
-          lostDirs.push(await linkFiles(dir, own));
+          // Replicas go on confirming what the new master never gets.
+          const copy = await linkFiles(dir, own);
+          lostDirs.push({ dir: copy, losesConfirmed: true });
           await command(server.port, [
             ...["CONFIG", "SET", "replica-priority", "0"],
           ]);
@@ -110,29 +136,40 @@ export async function startSentinel(prefix: string): Promise<Topology> {
     ],
     faultEveryMs: 1500,
     get isUsedUp() {
-      return failovers.length >= REPLICAS - 1;
+      return failovers.length > 0 && (isLastFailover || heirs < 2);
     },
     hasFailovers: true,
-    open: (network, durable) =>
-      RedisBackend.connect({
+    open: (network, durable) => {
+      // Further options of node-redis are handed on.
+      const target = {
         name: "main",
         sentinelRootNodes: [{ host: "127.0.0.1", port: sentinel.port }],
-        scanInterval: 500,
+        // Where addresses are mapped, each scan of node-redis takes the master
+        // for another and opens its connections again. The Sentinel notifies it of failovers.
+        scanInterval: 3_600_000,
         nodeAddressMap: (address: string) => ({
           host: "127.0.0.1",
           port: network.portOf(Number(address.split(":").at(-1))),
         }),
-      }, {
+      };
+      return RedisBackend.connect(target, {
         prefix,
         ...(durable ? { durability: { replicas: 1, timeoutMs: 2000 } } : {}),
-      }),
+      });
+    },
     histories: async () => {
+      const last = await askForMaster();
+      if (last !== master) {
+        console.error("a failover that was not asked for");
+        lostDirs.push({ dir: master.dir });
+        master = last;
+      }
       const transactions = await readAof(master.dir);
       const lost: LostHistory[] = [];
-      for (const dir of lostDirs) {
+      for (const { dir, ...rest } of lostDirs) {
         const old = await readAof(dir);
         const branch = branchOf(transactions, transactions, old);
-        if (branch) lost.push(branch);
+        if (branch) lost.push({ ...branch, ...rest });
       }
       return [{ transactions, lost, isOneClock: true, failovers }];
     },

@@ -37,7 +37,7 @@ export async function command(
   }
 }
 
-/** Faults that need no more than one running server, drawn anew each time. */
+/** Faults that need no more than one running server, drawn each time. */
 export function commonFaults(
   aServer: (random: Random) => RedisServer,
 ): ServerFault[] {

@@ -10,6 +10,8 @@ export interface LostHistory {
   readonly transactions: readonly Transaction[];
   /** How many of them are in the surviving history, too. */
   readonly common: number;
+  /** Whether replicas may have confirmed what it lost. Default: `false`. */
+  readonly losesConfirmed?: boolean;
 }
 
 /** One history of keys, and those that failovers have ended. */

@@ -5,7 +5,7 @@
  */
 
 import type { Call } from "./calls.ts";
-import { ABSENT, type State } from "./truth.ts";
+import { ABSENT, type State } from "./states.ts";
 
 /** Between which transactions a call took effect, both included. */
 export interface Window {

@@ -36,8 +36,8 @@ export class ClusterLink extends BaseLink {
     return this.#cluster.isReady;
   }
 
-  send(key: string, readonly: boolean, args: string[]): Promise<unknown> {
-    return this.#commands.sendCommand(key, readonly, args);
+  send(key: string, _readonly: boolean, args: string[]): Promise<unknown> {
+    return this.#commands.sendCommand(key, false, args);
   }
 
   async nodeOf(key: string): Promise<NodeClient> {

@@ -147,10 +147,9 @@ function open(target: ConnectTarget, phase: { connected: boolean }): Opening {
       } as RedisSentinelOptions) as unknown as
         & SentinelClient
         & Opening["client"];
-      const readsFromReplicas = (options.replicaPoolSize ?? 0) > 0;
       return {
         client: sentinel,
-        toLink: () => new OwnedSentinelLink(sentinel, readsFromReplicas),
+        toLink: () => new OwnedSentinelLink(sentinel),
       };
     }
   }

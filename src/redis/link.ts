@@ -33,17 +33,15 @@ export function borrowLink(
     case "cluster":
       return new ClusterLink(known.client, false);
     case "sentinel": {
-      // How often a command whose answer was lost is sent again.
-      const options = optionsOf(known.client);
-      const resends = options && (options.maxCommandRediscovers ?? 16);
-      if (resends) onWarning(resendWarning(resends));
-      return new BorrowedSentinelLink(known.client, resends !== 0);
+      const resends = optionsOf(known.client)?.maxCommandRediscovers ?? 16;
+      if (resends > 0) onWarning(resendWarning(resends));
+      return new BorrowedSentinelLink(known.client);
     }
   }
 }
 
 function resendWarning(times: number): string {
-  return `the borrowed sentinel client sends a command up to ${times} more times when its answer is lost, without telling: a message can then be queued twice or lost; create it with maxCommandRediscovers: 0`;
+  return `the borrowed sentinel client has maxCommandRediscovers ${times}: while no master is found, commands wait for as many seconds instead of failing at once, and its own commands are sent again when an answer is lost (those of this library are not); create it with maxCommandRediscovers: 0`;
 }
 
 /**

@@ -19,8 +19,9 @@ export interface RedisLink {
    * strings, numbers, null and arrays, whatever type mapping a borrowed client
    * has.
    *
-   * @param readonly Whether a replica may answer, with data that may be old,
-   * where the client is configured to read from replicas.
+   * @param readonly Whether it changes nothing. A master answers all the same,
+   * also where the client reads from replicas: a watch that reads old data
+   * after an event would miss what the event tells.
    */
   send(key: string, readonly: boolean, args: string[]): Promise<unknown>;
   /** Whether its client is open: `false` once its owner has closed it. */

@@ -1,7 +1,7 @@
 /**
- * Lists on Redis: one script names an owner's tasks, others read them, in two
- * round trips for what fits into one answer. `RedisBackend` makes one on its
- * own connection.
+ * Lists on Redis: one script names an owner's tasks, plain commands read them,
+ * sent together: two round trips, and no command that blocks for long, however
+ * large the records are.
  */
 
 import type {
@@ -16,16 +16,11 @@ import { splitPrefix } from "../storage/keys.ts";
 import { writeScriptInput } from "./executor/script.ts";
 import { LUA_DROP_STALE } from "./lua/drop_stale.ts";
 import { LUA_LIST_PAGE } from "./lua/list_page.ts";
-import { LUA_READ_RECORDS } from "./lua/read_records.ts";
 import type { RecordCalls } from "./record_calls.ts";
 import type { RedisContext } from "./redis_context.ts";
-import { readRecord, type RecordFields } from "./replies.ts";
 
 /** The most tasks one call names where all are wanted. */
 const NAME_CHUNK = 2000;
-
-/** The most records one call reads: it must not block for long. */
-const READ_CHUNK = 1000;
 
 /** Names of tasks, in order, and the place behind the last of them. */
 interface NamedTasks {
@@ -97,7 +92,6 @@ export class RedisLists {
    */
   async dropStale(prefix: string): Promise<void> {
     const owner = splitPrefix(prefix);
-    const { schema } = this.#context;
     const query: ListQuery = {
       order: "oldest",
       limit: NAME_CHUNK,
@@ -106,21 +100,7 @@ export class RedisLists {
     let after: Position | undefined;
     do {
       const { tasks, next } = await this.#name(prefix, owner, query, after);
-      const keys = schema.indexes(owner);
-      await this.#context.run({
-        what: () => `count the records of ${JSON.stringify(prefix)}`,
-        key: prefix,
-        route: keys.created_index,
-        script: LUA_DROP_STALE,
-        kind: "read",
-        write: (words) =>
-          writeScriptInput(words, LUA_DROP_STALE, {
-            keys,
-            args: { key_start: this.#keyStart(owner) },
-            tail: tasks.map((task) => schema.record(owner, task)),
-          }),
-        decode: () => undefined,
-      });
+      if (tasks.length > 0) await this.#dropStale(prefix, owner, tasks);
       after = next;
     } while (after !== undefined);
   }
@@ -132,7 +112,7 @@ export class RedisLists {
     after: Position | undefined,
   ): Promise<NamedTasks> {
     const keys = this.#context.schema.indexes(owner);
-    const [more, createdAt, task, ...found] = await this.#context.run({
+    const [more, createdAt, task, tasks] = await this.#context.run({
       what: () => `list ${JSON.stringify(prefix)}`,
       key: prefix,
       route: keys.created_index,
@@ -149,78 +129,59 @@ export class RedisLists {
             active: active ? "1" : "",
           },
         }),
-      decode: (answer) => answer as [number, string, string, ...string[]],
+      decode: (answer) => answer as [number, string, string, string[]],
     });
-    const tasks: string[] = [];
-    for (let i = 0; i < found.length; i += 2) tasks.push(found[i]!);
     return { tasks, next: more === 1 ? { createdAt, task } : undefined };
   }
 
-  /** Reads records by name: all chunks at once, one round trip. */
+  /** Reads records by name: a plain command each, in one round trip. */
   async #readAll(
     prefix: string,
     owner: string,
     tasks: readonly string[],
   ): Promise<KeyedRecord[]> {
-    const chunks: Promise<(KeyedRecord | undefined)[]>[] = [];
-    for (let i = 0; i < tasks.length; i += READ_CHUNK) {
-      const chunk = tasks.slice(i, i + READ_CHUNK);
-      chunks.push(this.#readChunk(prefix, owner, chunk));
-    }
+    const found = await Promise.all(tasks.map((task) => {
+      const key = prefix + task;
+      return this.#context.run(this.#calls.read(key));
+    }));
     const records: KeyedRecord[] = [];
-    for (const record of (await Promise.all(chunks)).flat()) {
-      if (record !== undefined) records.push(record);
+    const stale: string[] = [];
+    for (const [i, task] of tasks.entries()) {
+      const key = prefix + task;
+      const stored = found[i];
+      if (stored === undefined) stale.push(task);
+      else records.push({ key, ...stored.record });
     }
+    if (stale.length > 0) await this.#dropStale(prefix, owner, stale);
     return records;
   }
 
-  async #readChunk(
+  /**
+   * Drops index entries whose record is gone (evicted, deleted by hand, or
+   * expired a moment ago): every script writes both in one step, so they can
+   * only be stale.
+   */
+  async #dropStale(
     prefix: string,
     owner: string,
     tasks: readonly string[],
-  ): Promise<(KeyedRecord | undefined)[]> {
+  ): Promise<void> {
     const { schema } = this.#context;
     const keys = schema.indexes(owner);
-    const records: (KeyedRecord | undefined)[] = [];
-    // One answer is bounded in bytes: the rest takes a further call.
-    while (records.length < tasks.length) {
-      const rest = tasks.slice(records.length);
-      const answers = await this.#context.run({
-        what: () => `read ${rest.length} records of ${JSON.stringify(prefix)}`,
-        key: prefix,
-        route: keys.created_index,
-        script: LUA_READ_RECORDS,
-        kind: "read",
-        write: (words) =>
-          writeScriptInput(words, LUA_READ_RECORDS, {
-            keys,
-            args: {
-              key_start: this.#keyStart(owner),
-              mode: schema.isShared ? "k" : "",
-            },
-            tail: rest.map((task) => schema.record(owner, task)),
-          }),
-        decode: (answer) => answer as RecordFields[],
-      });
-      for (const [i, fields] of answers.entries()) {
-        const key = prefix + rest[i]!;
-        const found = readRecord(key, fields, this.#context.clock);
-        const stored = found === "doubt"
-          ? await this.#context.run(this.#calls.readInDoubt(key))
-          : found;
-        records.push(
-          stored === "absent" || stored === undefined
-            ? undefined
-            : { key, ...stored.record },
-        );
-      }
-    }
-    return records;
-  }
-
-  /** How many bytes of a record key come before the task id. */
-  #keyStart(owner: string): string {
-    const start = this.#context.schema.record(owner, "");
-    return String(new TextEncoder().encode(start).length);
+    const start = new TextEncoder().encode(schema.record(owner, "")).length;
+    await this.#context.run({
+      what: () => `drop stale entries of ${JSON.stringify(prefix)}`,
+      key: prefix,
+      route: keys.created_index,
+      script: LUA_DROP_STALE,
+      kind: "idempotent",
+      write: (words) =>
+        writeScriptInput(words, LUA_DROP_STALE, {
+          keys,
+          args: { key_start: String(start), mode: schema.isShared ? "k" : "" },
+          tail: tasks.map((task) => schema.record(owner, task)),
+        }),
+      decode: () => undefined,
+    });
   }
 }

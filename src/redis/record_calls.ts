@@ -10,9 +10,13 @@ import {
   CapacityExceededError,
   VersionConflictError,
 } from "../storage/errors.ts";
-import { splitKey } from "../storage/keys.ts";
+import { type KeyParts, splitKey } from "../storage/keys.ts";
 import type { LeaseRequest } from "../storage/leases.ts";
-import type { Attempt, ScriptCall } from "./executor/executor.ts";
+import {
+  type Attempt,
+  type ScriptCall,
+  UNDECIDED,
+} from "./executor/executor.ts";
 import { writeScriptInput } from "./executor/script.ts";
 import type { KeySchema } from "./key_schema.ts";
 import { LUA_CREATE } from "./lua/create.ts";
@@ -50,16 +54,43 @@ export interface LeaseRule {
 /** One write of a record, checked. */
 export interface RecordWrite extends CheckedWrite {
   readonly key: string;
+  readonly parts: KeyParts;
   readonly data: string;
 }
 
-/** The length of the spans of time by which traces age, in milliseconds. */
-const SPAN_MS = 32_000;
-
-/** The names of one record in Redis. */
-interface RecordNames extends Record<typeof RECORD_KEYS[number], string> {
+/** The names of one record in Redis, each made when it is asked for. */
+class RecordNames implements Record<typeof RECORD_KEYS[number], string> {
+  readonly #schema: KeySchema;
+  readonly #owner: string;
   readonly task: string;
-  readonly channel: string;
+  readonly record: string;
+
+  constructor(schema: KeySchema, { owner, task }: KeyParts) {
+    this.#schema = schema;
+    this.#owner = owner;
+    this.task = task;
+    this.record = schema.record(owner, task);
+  }
+
+  get created_index(): string {
+    return this.#schema.createdIndex(this.#owner);
+  }
+
+  get expiry_index(): string {
+    return this.#schema.expiryIndex(this.#owner);
+  }
+
+  get active_index(): string {
+    return this.#schema.activeIndex(this.#owner);
+  }
+
+  get gone(): string {
+    return this.#schema.gone(this.#owner, this.task);
+  }
+
+  get channel(): string {
+    return this.#schema.events(this.#owner, this.task);
+  }
 }
 
 /** Makes the calls of one backend. */
@@ -72,8 +103,8 @@ export class RecordCalls {
     this.#schema = context.schema;
   }
 
-  /** Reads the live record; a plain command. */
-  read(key: string): ScriptCall<StoredRecord | "absent" | "doubt"> {
+  /** Reads the live record; a plain command, unless its expiry is in doubt. */
+  read(key: string): ScriptCall<StoredRecord | undefined> {
     const { owner, task } = splitKey(key);
     const record = this.#schema.record(owner, task);
     return {
@@ -82,15 +113,20 @@ export class RecordCalls {
       route: record,
       kind: "read",
       write: (words) => void words.push("HMGET", record, ...RECORD_FIELDS),
-      decode: (answer) =>
-        readRecord(key, answer as RecordFields, this.#context.clock),
+      decode: (answer) => {
+        const { clock } = this.#context;
+        const found = readRecord(key, answer as RecordFields, clock);
+        return found === "doubt" ? UNDECIDED : found;
+      },
+      otherwise: () => this.#readInDoubt(key, record),
     };
   }
 
   /** Reads the record where only the server can say whether it is live. */
-  readInDoubt(key: string): ScriptCall<StoredRecord | undefined> {
-    const { owner, task } = splitKey(key);
-    const record = this.#schema.record(owner, task);
+  #readInDoubt(
+    key: string,
+    record: string,
+  ): ScriptCall<StoredRecord | undefined> {
     return {
       what: () => `get ${JSON.stringify(key)}`,
       key,
@@ -104,14 +140,14 @@ export class RecordCalls {
         if (fields.length === 0) return undefined;
         // The server has decided: no clock of ours doubts it again.
         const found = readRecord(key, fields, NEVER_LATER);
-        return typeof found === "string" ? undefined : found;
+        return found === "doubt" ? undefined : found;
       },
     };
   }
 
   /** Writes a record whatever is stored. */
   put(write: RecordWrite): ScriptCall<number> {
-    const names = this.#names(write.key);
+    const names = new RecordNames(this.#schema, write.parts);
     const args = writeArgs(write, names);
     return {
       what: () => `put ${JSON.stringify(write.key)}`,
@@ -126,6 +162,7 @@ export class RecordCalls {
           args: { ...args, ...this.#perTry(attempt) },
         }),
       decode: (answer) => Number(readAnswer(write.key, answer).values[0]),
+      versionOf: (version) => version,
     };
   }
 
@@ -135,7 +172,7 @@ export class RecordCalls {
     expected: Expected,
     lease?: LeaseRule,
   ): ScriptCall<number> {
-    const names = this.#names(write.key);
+    const names = new RecordNames(this.#schema, write.parts);
     return this.#update(write, expected, lease, names) ??
       this.#compareAndSwap(write, expected, lease, names);
   }
@@ -172,6 +209,7 @@ export class RecordCalls {
         }
         return Number(values[0]);
       },
+      versionOf: (made) => made,
     };
   }
 
@@ -212,15 +250,18 @@ export class RecordCalls {
             data,
             channel: names.channel,
             old: `${place}${version}.${etag} `,
-            new: `${active ? 1 : 0}${place}${next}.${operationId} `,
+            new: `${
+              active ? 1 : 0
+            }${place}${next}.${operationId} ${version}.${etag} `,
             version: next,
-            gen: spanOf(clock.now()),
+            now: String(Math.ceil(clock.now() / 1000) + 1),
             task: tail === undefined ? "" : names.task,
             fence: lease === undefined ? "" : String(lease.fence),
             lease_rule: lease?.rule ?? "",
           },
         }),
       decode: () => version + 1,
+      versionOf: (made) => made,
       otherwise: () => this.#compareAndSwap(write, expected, lease, names),
     };
   }
@@ -233,7 +274,7 @@ export class RecordCalls {
     lease?: LeaseRequest,
   ): ScriptCall<number> {
     const { key } = write;
-    const names = this.#names(key);
+    const names = new RecordNames(this.#schema, write.parts);
     const args = {
       ...writeArgs(write, names),
       max_records: maxRecords === undefined ? "" : String(maxRecords),
@@ -267,6 +308,7 @@ export class RecordCalls {
         }
         return value;
       },
+      versionOf: () => 1,
     };
   }
 
@@ -276,7 +318,7 @@ export class RecordCalls {
     operationId: string,
     expected: Expected | undefined,
   ): ScriptCall<boolean> {
-    const names = this.#names(key);
+    const names = new RecordNames(this.#schema, splitKey(key));
     return {
       what: () => `delete ${JSON.stringify(key)}`,
       key,
@@ -310,20 +352,6 @@ export class RecordCalls {
         }
         return values[0] === 1;
       },
-    };
-  }
-
-  #names(key: string): RecordNames {
-    const { owner, task } = splitKey(key);
-    const schema = this.#schema;
-    return {
-      record: schema.record(owner, task),
-      created_index: schema.createdIndex(owner),
-      expiry_index: schema.expiryIndex(owner),
-      active_index: schema.activeIndex(owner),
-      gone: schema.gone(owner, task),
-      task,
-      channel: schema.events(owner, task),
     };
   }
 
@@ -361,11 +389,6 @@ function writeArgs(
     channel,
     op: operationId,
   };
-}
-
-/** The span of time of a moment, as the trace writes it. */
-function spanOf(serverMs: number): string {
-  return String(Math.floor(serverMs / SPAN_MS)).padStart(8, "0");
 }
 
 /** A clock that no expiry has passed. */

@@ -57,7 +57,7 @@ import { RedisDue } from "./redis_due.ts";
 import { RedisLeases } from "./redis_leases.ts";
 import { RedisMessageQueue } from "./redis_message_queue.ts";
 import { RedisSteps } from "./redis_steps.ts";
-import { closedError, type StoredRecord } from "./replies.ts";
+import { closedError } from "./replies.ts";
 
 /** The age up to which a new watch may begin with what another has read. */
 const WATCH_REUSE_MS = 1000;
@@ -202,7 +202,7 @@ export class RedisBackend implements StorageBackend {
   }
 
   async get(key: string): Promise<VersionedRecord> {
-    const stored = await this.#read(key);
+    const stored = await this.#context.run(this.#calls.read(key));
     // No later watch of this backend begins with less.
     this.#watches.saw(key, stored?.record ?? 0);
     if (stored === undefined) throw new NotFoundError(key);
@@ -302,21 +302,18 @@ export class RedisBackend implements StorageBackend {
   }
 
   #check(key: string, data: string, meta?: WriteOptions): RecordWrite {
-    splitKey(key);
+    const parts = splitKey(key);
     checkData(key, data, this.#context.maxRecordBytes);
-    return { key, data, ...checkWrite(key, data, meta) };
-  }
-
-  async #read(key: string): Promise<StoredRecord | undefined> {
-    const found = await this.#context.run(this.#calls.read(key));
-    if (found === "doubt") {
-      return await this.#context.run(this.#calls.readInDoubt(key));
-    }
-    return found === "absent" ? undefined : found;
+    const { expiresAt, createdAt, active, operationId } = checkWrite(
+      key,
+      data,
+      meta,
+    );
+    return { key, parts, data, expiresAt, createdAt, active, operationId };
   }
 
   async #readWatched(key: string): Promise<WatchedRecord | undefined> {
-    const stored = await this.#read(key);
+    const stored = await this.#context.run(this.#calls.read(key));
     if (stored === undefined) return undefined;
     return { ...stored.record, ...this.#remaining(stored.expiresAtMs) };
   }
@@ -363,7 +360,19 @@ export class RedisBackend implements StorageBackend {
   }
 
   /** Tells the watches of this backend what a write of its own has left. */
-  async #written(
+  #written(
+    write: RecordWrite,
+    result: Promise<number>,
+    lease: "kept" | undefined,
+    versionOf?: (result: number) => number,
+  ): Promise<number> {
+    // A watch that begins while the write is under way reads for itself.
+    return this.#watches.isWatched(write.key)
+      ? this.#tell(write, result, lease, versionOf)
+      : result;
+  }
+
+  async #tell(
     { key, data, operationId, expiresAt }: RecordWrite,
     result: Promise<number>,
     lease: "kept" | undefined,

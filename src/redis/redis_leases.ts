@@ -55,7 +55,9 @@ export class RedisLeases implements LeaseStorage {
   }
 
   async acquire(key: string, lease: LeaseRequest): Promise<GrantedLease> {
-    const record = this.#record(key);
+    const { schema } = this.#context;
+    const { owner, task } = splitKey(key);
+    const record = schema.record(owner, task);
     checkLease(lease);
     const op = newOperationId();
     return await this.#context.run<GrantedLease>({
@@ -65,14 +67,15 @@ export class RedisLeases implements LeaseStorage {
       script: LUA_LEASE_ACQUIRE,
       kind: "idempotent",
       isDurable: true,
-      write: (words, { deadlineMs }) =>
+      write: (words, { deadlineMs, isRetry }) =>
         writeScriptInput(words, LUA_LEASE_ACQUIRE, {
-          keys: { record },
+          keys: { record, gone: schema.gone(owner, task) },
           args: {
             holder: lease.holder,
             op,
             for_ms: String(lease.forMs),
-            deadline_ms: this.#earlier(deadlineMs, lease.forMs),
+            deadline_ms: deadlineMs,
+            mode: isRetry ? "r" : "",
           },
         }),
       decode: (answer) => {
@@ -149,13 +152,6 @@ export class RedisLeases implements LeaseStorage {
         error.actual === 0;
       throw isAbsent ? new NotFoundError(key) : error;
     }
-  }
-
-  /** Arriving later, it could take a lease that has ended since. */
-  #earlier(deadlineMs: string, forMs: number): string {
-    if (deadlineMs === "") return "";
-    const { clock } = this.#context;
-    return String(Math.min(Number(deadlineMs), Math.ceil(clock.now() + forMs)));
   }
 
   #record(key: string): string {

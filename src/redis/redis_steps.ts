@@ -66,7 +66,7 @@ export class RedisSteps implements StepStorage {
       script: LUA_STEP_RECORD,
       kind: "idempotent",
       isDurable: true,
-      write: (words, { deadlineMs }) =>
+      write: (words, { deadlineMs, isRetry }) =>
         writeScriptInput(words, LUA_STEP_RECORD, {
           keys: { record },
           args: {
@@ -74,6 +74,7 @@ export class RedisSteps implements StepStorage {
             data,
             fence: String(fence),
             deadline_ms: deadlineMs,
+            mode: isRetry ? "r" : "",
           },
         }),
       decode: (answer) => {

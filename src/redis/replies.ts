@@ -39,19 +39,22 @@ export function throwIfCorrupt(key: string, code: unknown): void {
 /**
  * Reads a record.
  *
- * @returns The record; `"absent"`; `"doubt"` where only the server can say
+ * @returns The record, if there is one; `"doubt"` where only the server can say
  * whether it has expired.
  */
 export function readRecord(
   key: string,
   fields: RecordFields,
   clock: Pick<ServerClock, "now">,
-): StoredRecord | "absent" | "doubt" {
+): StoredRecord | undefined | "doubt" {
   const [version, data, expiresAt, ops, lease] = fields;
-  if (version == null && data == null && ops == null) return "absent";
+  if (version == null && data == null && ops == null) return undefined;
   if (expiresAt != null) {
-    if (!/^\d+$/.test(expiresAt)) throwIfCorrupt(key, REPLY.badExpiry);
-    if (Number(expiresAt) * 1000 <= clock.now()) return "doubt";
+    const seconds = Number(expiresAt);
+    if (expiresAt === "" || !Number.isInteger(seconds) || seconds < 0) {
+      throwIfCorrupt(key, REPLY.badExpiry);
+    }
+    if (seconds * 1000 <= clock.now()) return "doubt";
   }
   if (version == null || !isVersion(version)) {
     throwIfCorrupt(key, REPLY.badVersion);
@@ -59,8 +62,11 @@ export function readRecord(
   if (data == null) throwIfCorrupt(key, REPLY.badData);
   const written = ops == null ? undefined : readOps(version!, ops);
   const state = lease == null ? undefined : readLease(lease, clock);
-  const record = { data: data!, version: Number(version), etag: "" };
-  if (written !== undefined) record.etag = written.etag;
+  const record = {
+    data: data!,
+    version: Number(version),
+    etag: written === undefined ? "" : written.etag,
+  };
   return {
     record: state === undefined ? record : { ...record, lease: state },
     expiresAtMs: expiresAt == null
@@ -70,7 +76,9 @@ export function readRecord(
 }
 
 function isVersion(text: string): boolean {
-  return /^[1-9]\d*$/.test(text) && Number.isSafeInteger(Number(text));
+  const version = Number(text);
+  return version >= 1 && Number.isSafeInteger(version) &&
+    String(version) === text;
 }
 
 /** The latest write in `ops`, if it made this version. */

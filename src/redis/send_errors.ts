@@ -15,16 +15,6 @@ export class NotSentError extends Error {
   }
 }
 
-/** A command that a client may have sent, whatever its last error says. */
-export class MaybeSentError extends Error {
-  override readonly name = "MaybeSentError";
-
-  /** @param cause The error of the last time that the client sent it. */
-  constructor(cause: unknown) {
-    super(cause instanceof Error ? cause.message : String(cause), { cause });
-  }
-}
-
 /**
  * Whether a command that was rejected with this error surely never reached the
  * server. `false` means that it may have been executed: the connection ended

@@ -1,12 +1,13 @@
 /** Links over a client of the master that Sentinels name. */
 
+import { ClientClosedError } from "redis";
 import { BaseLink, closeClient } from "./base_link.ts";
 import {
   COMMAND_OPTIONS,
   type NodeClient,
   type SentinelClient,
 } from "./client_like.ts";
-import { isErrorReply, MaybeSentError, NotSentError } from "./send_errors.ts";
+import { NotSentError } from "./send_errors.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** What both have in common. */
@@ -31,68 +32,80 @@ abstract class SentinelLink extends BaseLink {
   }
 }
 
+/** A client of the master, lent by the sentinel for as long as it is in use. */
+interface Loan {
+  readonly commands: NodeClient;
+  inFlight: number;
+  giveBack(): void;
+}
+
+/** A command that waits for a loan. */
+interface HeldCommand {
+  readonly args: string[];
+  resolve(answer: unknown): void;
+  reject(error: unknown): void;
+}
+
 /**
- * A link over a borrowed sentinel. Every command is lent a client of the
- * master, so that it keeps out of what the owner does on one of its own.
+ * A link over a borrowed sentinel. All commands that overlap share one loan
+ * and go to the client that was lent. The sentinel's own `sendCommand` takes a
+ * loan for each, by which a later command can overtake an earlier one, and
+ * sends again what may have been executed.
  */
 export class BorrowedSentinelLink extends SentinelLink {
-  readonly #commands: SentinelClient;
-  readonly #resends: boolean;
-  #inFlight = 0;
-  /** Set while the client of the master is being lent to the first command. */
-  #lending?: Promise<void> | undefined;
-
-  /**
-   * @param resends Whether it sends a command again by itself, and shows only
-   * the error of the last time.
-   */
-  constructor(sentinel: SentinelClient, resends: boolean) {
-    super(sentinel);
-    this.#commands = sentinel.withCommandOptions(COMMAND_OPTIONS);
-    this.#resends = resends;
-  }
+  readonly #held: HeldCommand[] = [];
+  #loan?: Loan | undefined;
+  #isAsking = false;
 
   get isReady(): boolean {
     return this.sentinel.isReady;
   }
 
-  /**
-   * Commands share one loan, and while it lasts, so does the wait of those
-   * that asked for one of their own in the tick in which it began: under load
-   * they would not come to their turn. So these wait for the loan instead.
-   */
-  send(_key: string, readonly: boolean, args: string[]): Promise<unknown> {
-    const isFirst = this.#inFlight++ === 0;
-    const sent = this.#lending === undefined || isFirst
-      ? this.#commands.sendCommand(readonly, args)
-      : this.#lending.then(() => this.#commands.sendCommand(readonly, args));
-    if (isFirst) {
-      const lending = lent().then(() => {
-        if (this.#lending === lending) this.#lending = undefined;
-      });
-      this.#lending = lending;
+  send(_key: string, _readonly: boolean, args: string[]): Promise<unknown> {
+    const loan = this.#loan;
+    // While commands are held, a later one must not overtake them.
+    if (loan?.commands.isReady && !this.#isAsking) {
+      return this.#sendOn(loan, args);
     }
-    return sent.then(this.#answered, this.#rejected);
+    return new Promise((resolve, reject) => {
+      this.#held.push({ args, resolve, reject });
+      if (!this.#isAsking) this.#ask();
+    });
   }
 
-  readonly #answered = (answer: unknown) => {
-    this.#inFlight--;
-    return answer;
-  };
+  #sendOn(loan: Loan, args: string[]): Promise<unknown> {
+    loan.inFlight++;
+    const sent = loan.commands.sendCommand(args);
+    const answered = () => {
+      if (--loan.inFlight > 0) return;
+      if (this.#loan === loan) this.#loan = undefined;
+      loan.giveBack();
+    };
+    sent.then(answered, answered);
+    return sent;
+  }
 
-  readonly #rejected = (error: unknown) => {
-    this.#inFlight--;
-    throw this.#resends && !isErrorReply(error)
-      ? new MaybeSentError(error)
-      : error;
-  };
-}
-
-/** Resolves when node-redis has noted the loan it made to a first command. */
-async function lent(): Promise<void> {
-  await undefined;
-  await undefined;
-  await undefined;
+  /** Asks for a loan, and sends what is held once it is made. */
+  #ask(): void {
+    this.#isAsking = true;
+    this.sentinel._execute(false, (client) =>
+      // Never rejects: the sentinel would begin again.
+      new Promise<void>((giveBack) => {
+        const commands = client.withCommandOptions(COMMAND_OPTIONS);
+        const loan: Loan = { commands, inFlight: 0, giveBack };
+        this.#loan = loan;
+        this.#isAsking = false;
+        for (const { args, resolve, reject } of this.#held.splice(0)) {
+          this.#sendOn(loan, args).then(resolve, reject);
+        }
+      })).catch((cause) => {
+        this.#isAsking = false;
+        const error = this.isOpen
+          ? new NotSentError(cause)
+          : new ClientClosedError();
+        for (const { reject } of this.#held.splice(0)) reject(error);
+      });
+  }
 }
 
 /**
@@ -100,16 +113,13 @@ async function lent(): Promise<void> {
  * itself: nothing is in between that would send them a second time.
  */
 export class OwnedSentinelLink extends SentinelLink {
-  readonly #readsFromReplicas: boolean;
   readonly #watchdog: Watchdog;
   #master?: NodeClient;
   #commands?: NodeClient;
   #finding?: Promise<NodeClient> | undefined;
 
-  /** @param readsFromReplicas Whether it was given clients of replicas. */
-  constructor(sentinel: SentinelClient, readsFromReplicas: boolean) {
+  constructor(sentinel: SentinelClient) {
     super(sentinel);
-    this.#readsFromReplicas = readsFromReplicas;
     this.#watchdog = new Watchdog(
       () => this.#master ? [this.#master] : [],
       // The sentinel opens another one for the next command.
@@ -121,11 +131,7 @@ export class OwnedSentinelLink extends SentinelLink {
     return this.#commands !== undefined && this.#commands.isReady;
   }
 
-  send(_key: string, readonly: boolean, args: string[]): Promise<unknown> {
-    if (readonly && this.#readsFromReplicas) {
-      return this.sentinel.withCommandOptions(COMMAND_OPTIONS)
-        .sendCommand(true, args);
-    }
+  send(_key: string, _readonly: boolean, args: string[]): Promise<unknown> {
     if (this.#commands?.isReady) return this.#commands.sendCommand(args);
     // Waiting for it here would look like waiting for an answer.
     this.#find().catch(() => {});

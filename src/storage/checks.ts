@@ -17,6 +17,7 @@ import { decodeCursor, type Position } from "./cursor.ts";
 import { CapacityExceededError, InvalidDataError } from "./errors.ts";
 import type { LeaseRequest } from "./leases.ts";
 import { newOperationId } from "./operation_id.ts";
+import { isWellFormed } from "../util/well_formed.ts";
 
 /** The default of `maxRecordBytes`: 8 MiB. */
 export const DEFAULT_MAX_RECORD_BYTES: number = 8 * 1024 * 1024;
@@ -45,12 +46,6 @@ export function checkData(key: string, data: string, maxBytes: number): void {
       "data has a lone surrogate, which UTF-8 cannot represent",
     );
   }
-}
-
-/** Whether text has no lone surrogate, so that UTF-8 can represent it. */
-export function isWellFormed(text: string): boolean {
-  const native = (text as { isWellFormed?: () => boolean }).isWellFormed;
-  return native ? native.call(text) : !/\p{Surrogate}/u.test(text);
 }
 
 /** What every write of a record needs besides its text. */

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { isWellFormed } from "../util/well_formed.ts";
 import { InvalidKeyError } from "./errors.ts";
 
 /** The two parts of a record key. */
@@ -142,7 +143,7 @@ function requireText(what: string, text: string): void {
       }: expected a non-empty string`,
     );
   }
-  if (/\p{Surrogate}/u.test(text)) {
+  if (!isWellFormed(text)) {
     throw new InvalidKeyError(
       `the ${what} ${
         JSON.stringify(text)

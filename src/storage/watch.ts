@@ -82,6 +82,11 @@ export class WatchHub {
     return this.#feeds.get(key)?.writing() ?? UNWATCHED;
   }
 
+  /** Whether the key is watched: only then is there anything to report. */
+  isWatched(key: string): boolean {
+    return this.#feeds.has(key);
+  }
+
   /**
    * Reports what was found under a key: the record, or only its version where
    * no more is known (0: there is none).

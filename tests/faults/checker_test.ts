@@ -274,7 +274,7 @@ finds("a write applied twice", [
 finds("a write after its answer", [
   "write was applied after its answer",
 ], (history) => {
-  history.call({ operation: "put", id: "a", answer: failed("unknown") });
+  history.call({ operation: "put", id: "a", answer: version(2) });
   // Only what starts after the end of the first can tell.
   history.call({ operation: "put", id: "b", answer: version(1) });
   history.write(1, "b");

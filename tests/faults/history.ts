@@ -99,7 +99,7 @@ export class HandMade {
 
   /** Sets the lease of the key. */
   lease(fence: number, untilMs: number, holder: string): void {
-    const lease = `${fence}|${untilMs}|${holder}`;
+    const lease = `${fence}|${untilMs}|${holder}-1|${holder}`;
     this.effects(["HSET", "mcp:tasks:{alice}:t-1", "lease", lease]);
   }
 

@@ -21,7 +21,7 @@ import { connectLink } from "../../src/redis/connect.ts";
 import type { RedisConnectOptions } from "../../src/redis/connect_options.ts";
 import { borrowLink } from "../../src/redis/link.ts";
 import type { RedisLink } from "../../src/redis/link_types.ts";
-import { isSurelyUnsent, MaybeSentError } from "../../src/redis/send_errors.ts";
+import { isClosedClient, isSurelyUnsent } from "../../src/redis/send_errors.ts";
 import { BackendError } from "../../src/storage/errors.ts";
 import { ownServerEnabled } from "../support/gate.ts";
 import { TcpProxy } from "../support/proxy.ts";
@@ -30,7 +30,7 @@ import {
   startCluster,
   startSentinelGroup,
 } from "../support/topology.ts";
-import { deadline, waitUntil } from "../support/wait.ts";
+import { deadline, pause, waitUntil } from "../support/wait.ts";
 
 /** Registers a test that starts servers of its own. */
 function linkTest(name: string, fn: () => Promise<void>): void {
@@ -218,7 +218,7 @@ linkTest(
 );
 
 linkTest(
-  "commands of one tick on a borrowed sentinel do not wait for all later ones",
+  "a borrowed sentinel executes commands in the order of the calls",
   async () => {
     await using group = await startSentinelGroup();
     const sentinel = await createSentinel({
@@ -228,20 +228,23 @@ linkTest(
     }).connect();
     const link = borrowLink(sentinel, fail);
     try {
-      let busy = true;
-      let answered = 0;
-      const first = [0, 1, 2].map(() => link.send("", false, ["PING"]));
-      // There is always one command of these under way.
-      const others = Promise.all([0, 1, 2, 3].map(async () => {
-        while (busy) {
-          await link.send("", false, ["PING"]);
-          answered++;
+      for (let round = 0; round < 20; round++) {
+        const key = `l${round}`;
+        const pushed: Promise<unknown>[] = [];
+        for (let n = 0; n < 30; n++) {
+          pushed.push(link.send(key, false, ["RPUSH", key, `${n}`]));
+          // Within one tick, in several microtasks, and over several ticks.
+          for (let i = 0; i < n % 5; i++) await undefined;
+          if (n % 11 === 10) await pause(0);
         }
-      }));
-      await Promise.all(first);
-      assert(answered < 20, `${answered} later commands were answered before`);
-      busy = false;
-      await others;
+        await Promise.all(pushed);
+        assertEquals(
+          await link.send(key, false, ["LRANGE", key, "0", "-1"]),
+          pushed.map((_, n) => `${n}`),
+        );
+      }
+      // Nothing of ours keeps the loan: it is there for its owner.
+      await deadline("a loan", sentinel.use((client) => client.ping()));
     } finally {
       await link.close();
       await sentinel.close();
@@ -250,26 +253,61 @@ linkTest(
 );
 
 linkTest(
-  "warns of a borrowed sentinel that sends again, and calls nothing unsent there",
+  "a borrowed sentinel that sends again is warned of, and sends nothing of ours again",
   async () => {
     await using group = await startSentinelGroup();
-    const sentinel = await createSentinel({
+    await using proxy = new TcpProxy(group.master.url);
+    const sentinel = createSentinel({
       name: "main",
       sentinelRootNodes: [{ host: "127.0.0.1", port: group.sentinel.port }],
-    }).connect();
+      nodeAddressMap: {
+        [`127.0.0.1:${group.master.port}`]: {
+          host: "127.0.0.1",
+          port: Number(new URL(proxy.url).port),
+        },
+      },
+    });
+    sentinel.on("error", () => {});
+    await sentinel.connect();
     const warnings: string[] = [];
     const link = borrowLink(sentinel, (message) => warnings.push(message));
     assertEquals(warnings.length, 1);
     assert(warnings[0]!.includes("maxCommandRediscovers: 0"), warnings[0]);
-    await sentinel.close();
-    const error = await assertRejects(
-      () => link.send("", false, ["PING"]),
-      MaybeSentError,
+    proxy.fault = (request) => {
+      if (!request.includes("INCR")) return undefined;
+      proxy.fault = () => undefined;
+      return { cut: "before reply" };
+    };
+    const lost = await assertRejects(() =>
+      link.send("n", false, ["INCR", "n"])
     );
-    assert(!isSurelyUnsent(error));
+    assert(!isSurelyUnsent(lost), `${lost}`);
+    assertEquals(await link.send("n", false, ["INCR", "n"]), 2);
+    await sentinel.close();
+    const closed = await assertRejects(() => link.send("n", false, ["PING"]));
+    assert(isClosedClient(closed) && isSurelyUnsent(closed), `${closed}`);
     await link.close();
   },
 );
+
+linkTest("reads from masters, whatever a Cluster's client does", async () => {
+  await using nodes = await startCluster();
+  const cluster = await createCluster({
+    rootNodes: nodes.servers.map(({ url }) => ({ url })),
+    useReplicas: true,
+  }).connect();
+  const asked: boolean[] = [];
+  const original = cluster._slots.getClientAndSlotNumber.bind(cluster._slots);
+  cluster._slots.getClientAndSlotNumber = (key, readonly) => {
+    asked.push(readonly === true);
+    return original(key, readonly);
+  };
+  const link = borrowLink(cluster, fail);
+  await link.send("k", true, ["HMGET", "k", "f"]);
+  assertEquals(asked, [false]);
+  await link.close();
+  await cluster.close();
+});
 
 linkTest("warns of a keyPrefix, which it does not use", async () => {
   await using server = await startRedisServer();

@@ -35,13 +35,17 @@ async function recoveryMs(
   for (const proxy of proxies) proxy.freezeAll();
   const start = performance.now();
   const errors: unknown[] = [];
-  let recovered = false;
+  let recoveredMs = NaN;
   const calls: Promise<void>[] = [];
-  while (!recovered && performance.now() - start < 3 * RECOVERY_MS) {
+  while (
+    Number.isNaN(recoveredMs) && performance.now() - start < 3 * RECOVERY_MS
+  ) {
     calls.push(
       link.send("k", false, ["HMGET", "k", "f"]).then(
         () => {
-          recovered = true;
+          if (Number.isNaN(recoveredMs)) {
+            recoveredMs = performance.now() - start;
+          }
         },
         (error) => {
           errors.push(error);
@@ -50,13 +54,12 @@ async function recoveryMs(
     );
     await pause(everyMs);
   }
-  const tookMs = performance.now() - start;
   // No command is left without an end.
   await deadline("the end of all commands", Promise.all(calls));
-  assert(recovered, "never replaced");
+  assert(!Number.isNaN(recoveredMs), "never replaced");
   // Those that were written before the loss was found may have been executed.
   assert(errors.some((error) => !isSurelyUnsent(error)));
-  return tookMs;
+  return recoveredMs;
 }
 
 for (const [load, everyMs] of [["a busy", 50], ["an idle", 1000]] as const) {
@@ -69,7 +72,7 @@ for (const [load, everyMs] of [["a busy", 50], ["an idle", 1000]] as const) {
       try {
         const tookMs = await recoveryMs(link, [proxy], everyMs);
         console.log(`recovered after ${Math.round(tookMs)} ms`);
-        assert(tookMs < RECOVERY_MS + everyMs, `took ${tookMs} ms`);
+        assert(tookMs < RECOVERY_MS, `took ${tookMs} ms`);
       } finally {
         await link.close();
       }

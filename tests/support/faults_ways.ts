@@ -67,6 +67,8 @@ export async function withSentinel(
     const client = createSentinel({
       name: "main",
       sentinelRootNodes: [{ host: "127.0.0.1", port: sentinel.port }],
+      // Where addresses are mapped, each scan opens all connections again.
+      scanInterval: 3_600_000,
       nodeAddressMap: (address: string) =>
         address.endsWith(`:${master.port}`)
           ? { host: "127.0.0.1", port: Number(new URL(proxy.url).port) }

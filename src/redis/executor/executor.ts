@@ -30,6 +30,9 @@ export interface Attempt {
   readonly deadlineMs: string;
 }
 
+/** What `decode` returns where another call has to decide. */
+export const UNDECIDED: unique symbol = Symbol("undecided");
+
 /** One operation. */
 export interface ScriptCall<T> {
   /** For messages: the operation and its key. */
@@ -51,8 +54,13 @@ export interface ScriptCall<T> {
   /** Appends KEYS and ARGV, or the whole command. */
   write(words: string[], attempt: Attempt): void;
   /** Makes the result of the answer, or throws what it means. */
-  decode(answer: unknown): T;
-  /** The call that decides where this one answers 0; a retry takes it at once. */
+  decode(answer: unknown): T | typeof UNDECIDED;
+  /** The version of the record that a result tells of, if it does. */
+  readonly versionOf?: (result: T) => number;
+  /**
+   * The call that decides where this one cannot: a write that is answered 0, a
+   * read decoded to `UNDECIDED`. A retry of a write takes it at once.
+   */
   readonly otherwise?: () => ScriptCall<T>;
 }
 
@@ -218,18 +226,7 @@ export class ScriptExecutor {
     const checksPermissions = state !== undefined &&
       now - state.checkedAtMs > PERMISSIONS_MS;
     if (checksPermissions) state.checkedAtMs = now;
-    const { clock } = this;
-    return {
-      isRetry: operation.isLost,
-      checksPermissions,
-      get deadlineMs() {
-        return clock.isSet
-          ? String(
-            Math.ceil(clock.now() + operation.atMs - performance.now()),
-          )
-          : "";
-      },
-    };
+    return new Try(operation, checksPermissions, this.clock);
   }
 
   #answered<T>(
@@ -263,11 +260,15 @@ export class ScriptExecutor {
         return this.#try(operation);
       }
     }
-    let result: T;
+    let result: T | typeof UNDECIDED;
     try {
       result = call.decode(answer);
     } catch (error) {
       return operation.fail(error);
+    }
+    if (result === UNDECIDED) {
+      operation.call = call.otherwise!();
+      return this.#try(operation);
     }
     if (confirmed >= (this.#durable?.replicas ?? 0)) {
       return operation.succeed(result);
@@ -281,11 +282,12 @@ export class ScriptExecutor {
     result: T,
   ): BackendError {
     const { replicas, timeoutMs } = this.#durable!;
+    const version = call.versionOf?.(result);
     return new BackendError(
       `${call.what()} is written, but ${confirmed} of ${replicas} replicas confirmed it within ${timeoutMs} ms`,
       {
         outcome: "applied",
-        ...(typeof result === "number" ? { version: result } : {}),
+        ...(version === undefined ? {} : { version }),
       },
     );
   }
@@ -342,7 +344,9 @@ export class ScriptExecutor {
           );
         }
         // A retry must know itself: the shortest script does not.
-        if (call.otherwise !== undefined) operation.call = call.otherwise();
+        if (operation.isLost && call.otherwise !== undefined) {
+          operation.call = call.otherwise();
+        }
     }
     this.#wait(operation, rejection === "unsent");
   }
@@ -395,6 +399,32 @@ export class ScriptExecutor {
       this.#scripts.set(script, state);
     }
     return state;
+  }
+}
+
+/** One try of an operation. */
+class Try implements Attempt {
+  readonly isRetry: boolean;
+  readonly checksPermissions: boolean;
+  readonly #atMs: number;
+  readonly #clock: ServerClock;
+
+  constructor(
+    { isLost, atMs }: { isLost: boolean; atMs: number },
+    checksPermissions: boolean,
+    clock: ServerClock,
+  ) {
+    this.isRetry = isLost;
+    this.checksPermissions = checksPermissions;
+    this.#atMs = atMs;
+    this.#clock = clock;
+  }
+
+  /** Made only where a script asks for it. */
+  get deadlineMs(): string {
+    if (!this.#clock.isSet) return "";
+    const leftMs = this.#atMs - performance.now();
+    return String(Math.ceil(this.#clock.now() + leftMs));
   }
 }
 

@@ -29,7 +29,7 @@ end
  * `{code}`.
  */
 export const LUA_CREATE: LuaScript<
-  typeof RECORD_KEYS[number],
+  "record" | "created_index" | "expiry_index" | "active_index" | "gone",
   | "task"
   | "data"
   | "want"
@@ -66,7 +66,7 @@ end
 `,
     fastInsert(
       `(not max_records or call('ZCARD', created_index) < max_records)
-    and (not max_active or string.byte(want) == 48 or call('ZCARD', active_index) < max_active)`,
+    and (not max_active or string.byte(want) == 48 or actives < max_active)`,
       `if new_lease then call('HSET', record, 'lease', new_lease) end`,
       `{${REPLY.applied}, fence}`,
       "fence_entry",
@@ -75,7 +75,10 @@ end
     LIVE_VERSION,
     ...FULL_WRITE,
     `
-if is_retry and is_cut then return {${REPLY.unknown}} end
+-- A record that an earlier try has made may have expired, and its trace with it.
+if is_retry and (is_cut or (version and expires_ms and expires_ms <= now_ms)) then
+  return refuse({${REPLY.unknown}}, 'u')
+end
 if version then return refuse({${REPLY.conflict}, version}) end
 if max_records then
   local live = live_count()

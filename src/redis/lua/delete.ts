@@ -2,8 +2,8 @@ import { defineScript, type LuaScript } from "../executor/script.ts";
 import { INDEX_EXPIRY } from "./fragments/index_expiry.ts";
 import { ownWrite } from "./fragments/own_write.ts";
 import { CHECK_PERMISSIONS } from "./fragments/permissions.ts";
-import { REFUSE, TRACE_MS } from "./fragments/refusal.ts";
-import { STATE } from "./fragments/state.ts";
+import { NOTED, REFUSE, TRACE_MS } from "./fragments/refusal.ts";
+import { SPAN, STATE } from "./fragments/state.ts";
 import { JOINED_TRACE, OLD_TRACE } from "./fragments/trace.ts";
 import { RECORD_KEYS } from "./record_script.ts";
 import { REPLY } from "./reply.ts";
@@ -19,7 +19,7 @@ import { REPLY } from "./reply.ts";
  * `{0, actual version}` if it is not the expected one; else `{code}`.
  */
 export const LUA_DELETE: LuaScript<
-  typeof RECORD_KEYS[number],
+  "record" | "created_index" | "expiry_index" | "active_index" | "gone",
   "task" | "channel" | "op" | "deadline_ms" | "mode" | "expected"
 > = defineScript({
   name: "delete",
@@ -30,28 +30,31 @@ export const LUA_DELETE: LuaScript<
     `
 -- The common case: the library wrote the record last, and it has an expiry.
 if version and ops and mode == '' and (not deadline_ms or now_ms <= deadline_ms) then
-  local active, expires, trace, span = string.match(ops, '^(.)|[^|]*|(%d+)|(.*)(%d%d%d%d%d%d%d%d)$')
+  local active, expires, trace, written_in = string.match(ops, '^(.)|[^|]*|(%d+)|(.*)(%d%d%d%d%d%d%d%d%d%d)$')
   local newest = version .. '.'
   if trace and string.sub(trace, 1, #newest) == newest and tonumber(expires) > now_ms
     and string.byte(trace, -1) ~= 43 and not string.find(trace, op .. ' ', 1, true) --[[own id]]
     and (expected == '' or string.sub(trace, 1, #expected) == expected) then
-    if span ~= gen then
-      trace = span + 1 == tonumber(gen) and '~' .. string.match(trace, '^[^~]*') or '~'
+    ${SPAN.trim()}
+    if clock[1] >= written_in then
+      trace = written_in + 32 == tonumber(span) and '~' .. string.match(trace, '^[^~]*') or '~'
     end
     call('SPUBLISH', channel, '0')
     call('ZREM', created_index, task)
     call('ZREM', expiry_index, task)
     if active == '1' then call('ZREM', active_index, task) end
     call('DEL', record)
-    call('SET', gone, gen .. '|0.' .. op .. ' ' .. trace, 'PX', ${TRACE_MS})
+    call('SET', gone, span .. '|0.' .. op .. ' ' .. trace, 'PX', ${TRACE_MS})
     return 1
   end
 end
 `,
     ownWrite("1"),
     CHECK_PERMISSIONS,
+    SPAN,
     OLD_TRACE,
     JOINED_TRACE,
+    NOTED,
     REFUSE,
     INDEX_EXPIRY,
     `
@@ -61,12 +64,12 @@ if expected ~= '' and was_there then
   local expected_version, expected_etag = string.match(expected, '^(%d+)%.([^ ]*)')
   local is_expected = version == expected_version
     and (expected_etag == '' or expected_etag == old_etag)
-  if is_retry and is_cut and not (is_expected and expected_etag ~= '') then return {${REPLY.unknown}} end
+  if is_retry and is_cut and not (is_expected and expected_etag ~= '') then return refuse({${REPLY.unknown}}, 'u') end
   if not is_expected then return refuse({${REPLY.conflict}, version or '0'}) end
 elseif is_retry and is_cut then
-  return {${REPLY.unknown}}
+  return refuse({${REPLY.unknown}}, 'u')
 end
-if not was_there and is_retry then refuse() end
+if not was_there and is_retry then refuse(nil, 'n') end
 if was_there then call('SPUBLISH', channel, '0') end
 for _, index in ipairs({created_index, expiry_index, active_index}) do
   call('ZREM', index, task)

@@ -1,8 +1,8 @@
+import { INDEX_EXPIRY } from "./fragments/index_expiry.ts";
 import { defineScript, type LuaScript } from "../executor/script.ts";
 
 /**
- * Drops index entries whose record is gone. Under a schema shared with writers
- * that keep no expiry index, only this tells how many tasks are live.
+ * Drops index entries whose record is gone. `mode` is that of a write.
  *
  * The names of the tasks follow from their keys, which begin with `key_start`
  * bytes of prefix.
@@ -11,13 +11,14 @@ import { defineScript, type LuaScript } from "../executor/script.ts";
  */
 export const LUA_DROP_STALE: LuaScript<
   "created_index" | "expiry_index" | "active_index",
-  "key_start"
+  "key_start" | "mode"
 > = defineScript({
   name: "drop_stale",
   keys: ["created_index", "expiry_index", "active_index"],
-  args: ["number:key_start"],
+  args: ["number:key_start", "mode"],
   tail: "records",
-  body: [`
+  body: [
+    `
 local call = redis.call
 local dropped = 0
 for i = records_start, #KEYS do
@@ -29,6 +30,11 @@ for i = records_start, #KEYS do
     dropped = dropped + 1
   end
 end
+`,
+    INDEX_EXPIRY,
+    `
+if dropped > 0 then refresh_index_expiry() end
 return dropped
-`],
+`,
+  ],
 });

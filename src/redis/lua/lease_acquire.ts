@@ -1,5 +1,6 @@
 import { defineScript, type LuaScript } from "../executor/script.ts";
-import { CLOCK_IN_TIME } from "./fragments/state.ts";
+import { NOTED, TRACE_MS } from "./fragments/refusal.ts";
+import { CLOCK_IN_TIME, SPAN } from "./fragments/state.ts";
 import { REPLY } from "./reply.ts";
 
 /**
@@ -7,33 +8,61 @@ import { REPLY } from "./reply.ts";
  * `<fence>|<until, server ms>|<acquisition>|<holder>`; the fence is the server's
  * time in microseconds, or one more than the last where the clock went back.
  *
- * `op` names the acquisition: a repetition gets the fence it got, even where the
- * lease has ended since. A repetition that no longer finds its name has missed
- * its deadline, which is no later than the end of the lease it would get.
+ * `op` names the acquisition. It is noted in the trace of the record, so that a
+ * repetition, or a first try that arrives late, takes nothing: not after the
+ * lease has ended, nor in a new life. `mode` is that of a write.
  *
- * Answers `{1, fence}`; `{-8, ms left, holder}` while another has it; else
- * `{code}`.
+ * Answers `{1, fence}`, also where that acquisition has ended since; `{-8, ms
+ * left, holder}` while another has it; else `{code}`, which is `unknown` where an
+ * earlier try was refused and the lease is free by now.
  */
 export const LUA_LEASE_ACQUIRE: LuaScript<
-  "record",
-  "holder" | "op" | "for_ms" | "deadline_ms"
+  "record" | "gone",
+  "holder" | "op" | "for_ms" | "deadline_ms" | "mode"
 > = defineScript({
   name: "lease_acquire",
-  keys: ["record"],
-  args: ["holder", "op", "number:for_ms", "number:deadline_ms"],
+  keys: ["record", "gone"],
+  args: ["holder", "op", "number:for_ms", "number:deadline_ms", "mode"],
   body: [
     CLOCK_IN_TIME,
     `
-local state = call('HMGET', record, 'version', 'lease')
-if not state[1] then return {${REPLY.absent}} end
+local state = call('HMGET', record, 'version', 'lease', 'ops', 'log')
+local ops, entry = state[3], 'l.' .. op .. ' '
+if not state[1] then
+  if mode == 'r' and call('EXISTS', gone) == 0 then
+    ${SPAN.trim()}
+    call('SET', gone, span .. '|n' .. entry .. '?~', 'PX', ${TRACE_MS})
+  end
+  return {${REPLY.absent}}
+end
 local fence, until_ms, acquisition, held_by = string.match(state[2] or '', '^(%d+)|(%d+)|([^|]*)|(.*)$')
 if acquisition == op then return {${REPLY.applied}, fence} end
-if not fence or tonumber(until_ms) <= now_ms then
-  fence = string.format('%.0f', math.max(clock[1] * 1000000 + clock[2], (tonumber(fence) or 0) + 1))
-elseif held_by ~= holder then
+local is_held = fence and tonumber(until_ms) > now_ms
+local noted_fence
+for _, trace in ipairs({ops or '', state[4] or ''}) do
+  local at = string.find(trace, entry, 1, true) --[[own id]]
+  if at then noted_fence = string.match(string.sub(trace, math.max(1, at - 17), at - 1), '(n?%d*)$') end
+end
+if noted_fence == 'n' then return {${REPLY.absent}} end
+if noted_fence and noted_fence ~= '' then return {${REPLY.applied}, noted_fence} end
+if noted_fence and not is_held then return {${REPLY.unknown}} end
+`,
+    NOTED,
+    `
+if is_held and (noted_fence or held_by ~= holder) then
+  if mode == 'r' and noted(entry) then call('HSET', record, 'ops', noted(entry)) end
   return {${REPLY.held}, string.format('%.0f', until_ms - now_ms), held_by}
 end
-call('HSET', record, 'lease', fence .. '|' .. string.format('%.0f', now_ms + for_ms) .. '|' .. op .. '|' .. holder)
+if not is_held then
+  fence = string.format('%.0f', math.max(clock[1] * 1000000 + clock[2], (tonumber(fence) or 0) + 1))
+end
+local lease = fence .. '|' .. string.format('%.0f', now_ms + for_ms) .. '|' .. op .. '|' .. holder
+local with_entry = noted(fence .. entry)
+if with_entry then
+  call('HSET', record, 'lease', lease, 'ops', with_entry)
+else
+  call('HSET', record, 'lease', lease)
+end
 return {${REPLY.applied}, fence}
 `,
   ],

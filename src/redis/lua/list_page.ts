@@ -16,8 +16,8 @@ const MOST_SORTED = 1000;
  * members: an owner with a backlog of expired tasks, or few active among many,
  * gets the rest of the page from a further call.
  *
- * Answers `{more, last_created, last_task, task, created, task, created, …}`:
- * `more` is 1 if live tasks may follow behind the place `last_…`.
+ * Answers `{more, last_created, last_task, tasks}`: `more` is 1 if live tasks may
+ * follow behind the place `last_…`.
  */
 export const LUA_LIST_PAGE: LuaScript<
   "created_index" | "expiry_index" | "active_index",
@@ -64,12 +64,12 @@ local function rank_of_place()
   return low, false
 end
 
-drop_expired()
+local none_expired = drop_expired()
 
 -- Few active tasks are put in order here, however many have ended.
 if active == '1' and call('ZCARD', active_index) <= ${MOST_SORTED} then
   local members = call('ZRANGE', active_index, math.floor(now_ms), '+inf', 'BYSCORE')
-  if #members == 0 then return {0, '', ''} end
+  if #members == 0 then return {0, '', '', {}} end
   local places = {}
   for i, created in ipairs(call('ZMSCORE', created_index, unpack(members))) do
     if created then places[#places + 1] = {members[i], created, tonumber(created)} end
@@ -81,19 +81,17 @@ if active == '1' and call('ZCARD', active_index) <= ${MOST_SORTED} then
   end
   table.sort(places, comes_before)
   local after = after_created ~= '' and {after_task, after_created, tonumber(after_created)}
-  local answer = {0, after_created, after_task}
+  local more, tasks, last = 0, {}, {}
   for _, place in ipairs(places) do
     if not after or comes_before(after, place) then
-      if #answer == 3 + 2 * limit then
-        answer[1] = 1
+      if #tasks == tonumber(limit) then
+        more = 1
         break
       end
-      answer[2], answer[3] = place[2], place[1]
-      answer[#answer + 1] = place[1]
-      answer[#answer + 1] = place[2]
+      tasks[#tasks + 1], last = place[1], place
     end
   end
-  return answer
+  return {more, last[2] or '', last[1] or '', tasks}
 end
 
 local total = call('ZCARD', created_index)
@@ -105,6 +103,16 @@ if after_created ~= '' then
   else
     rank = before + (standing and 1 or 0)
   end
+end
+
+if none_expired and active ~= '1' then
+  local range = {'ZRANGE', created_index, rank, rank + limit}
+  if order == 'newest' then range[5] = 'REV' end
+  local tasks = call(unpack(range))
+  if #tasks <= limit then return {0, '', '', tasks} end
+  tasks[#tasks] = nil
+  local last = tasks[#tasks]
+  return {1, call('ZSCORE', created_index, last), last, tasks}
 end
 
 local found, walked, now = {}, 0, math.floor(now_ms)
@@ -125,16 +133,15 @@ while rank < total and walked < ${MOST_WALKED} do
     local live = active ~= '1'
     if ends[i] then live = tonumber(ends[i]) >= now end
     if live then
-      if #found == 2 * limit then return {1, last_created, last_task, unpack(found)} end
+      if #found == limit then return {1, last_created, last_task, found} end
       found[#found + 1] = tasks[i]
-      found[#found + 1] = batch[2 * i]
     end
     last_task, last_created = tasks[i], batch[2 * i]
   end
   rank = rank + #tasks
   walked = walked + #tasks
 end
-return {rank < total and 1 or 0, last_created, last_task, unpack(found)}
+return {rank < total and 1 or 0, last_created, last_task, found}
 `,
   ],
 });

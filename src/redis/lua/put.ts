@@ -13,7 +13,7 @@ import { REPLY } from "./reply.ts";
  * Answers the new version as text, or `{code}`.
  */
 export const LUA_PUT: LuaScript<
-  typeof RECORD_KEYS[number],
+  "record" | "created_index" | "expiry_index" | "active_index" | "gone",
   | "task"
   | "data"
   | "want"
@@ -29,8 +29,9 @@ export const LUA_PUT: LuaScript<
   body: [
     STATE,
     fastUpdate(
-      `not string.find(ops, op .. ' ', head, true) --[[own id]]
-    and (string.byte(ops, -9) ~= 43 or not string.find(call('HGET', record, 'log') or '', op .. ' ', 1, true)) --[[own id]]`,
+      "version .. '.'",
+      `not string.find(ops, op .. ' ', #want, true) --[[own id]]
+  and (string.byte(ops, -11) ~= 43 or not string.find(call('HGET', record, 'log') or '', op .. ' ', 1, true)) --[[own id]]`,
       "false",
     ),
     fastInsert("true", "", "'1'"),
@@ -38,7 +39,7 @@ export const LUA_PUT: LuaScript<
     LIVE_VERSION,
     ...FULL_WRITE,
     `
-if is_retry and is_cut then return {${REPLY.unknown}} end
+if is_retry and is_cut then return refuse({${REPLY.unknown}}, 'u') end
 return write_record()
 `,
   ],

@@ -20,7 +20,7 @@ import { REPLY } from "./reply.ts";
  * `{code}`.
  */
 export const LUA_PUT_IF_VERSION: LuaScript<
-  typeof RECORD_KEYS[number],
+  "record" | "created_index" | "expiry_index" | "active_index" | "gone",
   | "task"
   | "data"
   | "want"
@@ -41,12 +41,13 @@ export const LUA_PUT_IF_VERSION: LuaScript<
     // An exact etag needs no look for the own id: that write would have made
     // another newest entry.
     fastUpdate(
-      `string.sub(ops, head + 1, head + #expected) == expected
-    and (string.byte(expected, -1) == 32 or (not string.find(ops, op .. ' ', head, true)
-      and (string.byte(ops, -9) ~= 43 or not string.find(call('HGET', record, 'log') or '', op .. ' ', 1, true)))) --[[own id]]
-    and (lease_rule == '' or (lease and lease_rule ~= 'lapsed'
-      and string.sub(lease, 1, #fence + 1) == fence .. '|'
-      and tonumber(string.match(lease, '|(%d+)|')) > now_ms))`,
+      "expected",
+      `string.sub(expected, 1, #version) == version
+  and (string.byte(expected, -1) == 32 or (not string.find(ops, op .. ' ', #want, true)
+    and (string.byte(ops, -11) ~= 43 or not string.find(call('HGET', record, 'log') or '', op .. ' ', 1, true)))) --[[own id]]
+  and (lease_rule == '' or (lease and lease_rule ~= 'lapsed'
+    and string.sub(lease, 1, #fence + 1) == fence .. '|'
+    and tonumber(string.match(lease, '|(%d+)|')) > now_ms))`,
       "lease_rule == 'releases'",
     ),
     ownWrite("version_made"),
@@ -61,7 +62,9 @@ local is_exact = is_expected and expected_etag ~= ''
 if is_retry and not is_exact then
   -- Not in the trace, so not executed; unless the trace was cut, or went with
   -- a record that has expired or was evicted.
-  if is_cut or not (version or was_gone) then return {${REPLY.unknown}} end
+  local may_have_expired = expires_ms and expires_ms <= now_ms
+  local was_deleted = was_gone and not string.find(was_gone, '?', 1, true)
+  if is_cut or may_have_expired or not (version or was_deleted) then return refuse({${REPLY.unknown}}, 'u') end
 end
 if not is_expected then return refuse({${REPLY.conflict}, version or '0'}) end
 if lease_rule ~= '' then

@@ -3,7 +3,8 @@
 import { EXPIRED_MEMBERS } from "./fragments/expired_members.ts";
 import { INDEX_EXPIRY } from "./fragments/index_expiry.ts";
 import { CHECK_PERMISSIONS } from "./fragments/permissions.ts";
-import { REFUSE } from "./fragments/refusal.ts";
+import { NOTED, REFUSE } from "./fragments/refusal.ts";
+import { SPAN } from "./fragments/state.ts";
 import { GROWN_TRACE, JOINED_TRACE, OLD_TRACE } from "./fragments/trace.ts";
 import { WRITE_RECORD } from "./fragments/write_record.ts";
 
@@ -40,9 +41,11 @@ export const WRITE_ARGS = [
 /** What the uncommon write needs behind `ownWrite` and `LIVE_VERSION`. */
 export const FULL_WRITE: readonly string[] = [
   CHECK_PERMISSIONS,
+  SPAN,
   OLD_TRACE,
   JOINED_TRACE,
   GROWN_TRACE,
+  NOTED,
   REFUSE,
   INDEX_EXPIRY,
   EXPIRED_MEMBERS,

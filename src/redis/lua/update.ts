@@ -1,4 +1,5 @@
 import { defineScript, type LuaScript } from "../executor/script.ts";
+import { SPAN } from "./fragments/state.ts";
 import { REPLY } from "./reply.ts";
 
 /**
@@ -7,8 +8,9 @@ import { REPLY } from "./reply.ts";
  * active records where the record stops being active.
  *
  * `old` is what `ops` begins with behind the activity,
- * `|<created>|<expires>|<version>.<etag> `; `new` what it shall begin with,
- * `gen` the caller's estimate of the present span of time. `fence` and
+ * `|<created>|<expires>|<version>.<etag> `; `new` what it shall begin
+ * with, the entry of `old` at its end; `now` the caller's estimate of the
+ * server's time in seconds, a little ahead. `fence` and
  * `lease_rule` are those of `put_if_version`.
  *
  * It needs no look for its own id and no deadline: an etag never recurs, so a
@@ -23,7 +25,7 @@ export const LUA_UPDATE: LuaScript<
   | "old"
   | "new"
   | "version"
-  | "gen"
+  | "now"
   | "task"
   | "fence"
   | "lease_rule"
@@ -36,7 +38,7 @@ export const LUA_UPDATE: LuaScript<
     "old",
     "new",
     "version",
-    "gen",
+    "now",
     "task",
     "fence",
     "lease_rule",
@@ -54,23 +56,27 @@ if fence ~= '' then
 else
   ops = call('HGET', record, 'ops')
 end
-if not ops or string.find(ops, old, 2, true) ~= 2 or #ops > #old + 640 then return 0 end
+if not ops or string.find(ops, old, 2, true) ~= 2 or #ops > 500 then return 0 end
 if string.byte(new) == 49 and string.byte(ops) ~= 49 then return 0 end
-local entry = string.match(old, '[^|]*$')
-local trace = string.sub(ops, #old + 2, -9)
-local written_in = string.sub(ops, -8)
--- The estimate decides nothing: entries age by the server's own time.
-if written_in ~= gen then gen = string.format('%08d', call('TIME')[1] / 32) end
-if written_in == gen then
-  trace = entry .. trace
-elseif string.byte(trace, -1) == 43 then
-  return 0
+if now < string.sub(ops, -10) then
+  new = new .. string.sub(ops, #old + 2)
 else
-  trace = written_in + 1 == tonumber(gen) and '~' .. entry .. string.match(trace, '^[^~]*') or '~'
+  -- The estimate decides nothing: entries age by the server's own time.
+  local clock = call('TIME')
+  ${SPAN.trim()}
+  if clock[1] < string.sub(ops, -10) then
+    new = new .. string.sub(ops, #old + 2)
+  elseif string.byte(ops, -11) == 43 then
+    return 0
+  else
+    local kept, entry = string.match(new, '^(.* )([^ ]+ )$')
+    local recent = entry .. string.match(ops, '^[^~]*', #old + 2)
+    new = kept .. (string.sub(ops, -10) + 32 == tonumber(span) and '~' .. recent or '~') .. span
+  end
 end
 call('SPUBLISH', channel, version)
 if KEYS[active_index_start] then call('ZREM', KEYS[active_index_start], task) end
-call('HSET', record, 'version', version, 'data', data, 'ops', new .. trace .. gen)
+call('HSET', record, 'version', version, 'data', data, 'ops', new)
 if lease_rule == 'releases' then call('HDEL', record, 'lease') end
 return ${REPLY.applied}
 `],

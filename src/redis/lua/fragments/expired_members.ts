@@ -6,17 +6,18 @@ const MOST_DROPPED = 256;
  * meanwhile. A task is expired when its score is below now, as the server sees
  * its key.
  *
- * Needs `call`, `now_ms`, the indexes. Adds `drop_expired()`, `live_count()`
- * and `active_count()`.
+ * Needs `call`, `now_ms`, the indexes. Adds `drop_expired()`, which tells
+ * whether none is left, `live_count()` and `active_count()`.
  */
 export const EXPIRED_MEMBERS = `
 local before_now = string.format('(%.0f', math.floor(now_ms))
 local function drop_expired()
   local expired = call('ZRANGE', expiry_index, '-inf', before_now, 'BYSCORE', 'LIMIT', 0, ${MOST_DROPPED})
-  if #expired == 0 then return end
+  if #expired == 0 then return true end
   for _, index in ipairs({created_index, expiry_index, active_index}) do
     call('ZREM', index, unpack(expired))
   end
+  return #expired < ${MOST_DROPPED}
 end
 local function live_count()
   return call('ZCARD', created_index) - call('ZCOUNT', expiry_index, '-inf', before_now)

@@ -1,18 +1,23 @@
+import { SPAN } from "./state.ts";
+
 /**
  * The common creation: nothing is or was lately stored under the key, the
- * record has an expiry and a creation time, none of the owner's records has
- * expired, and the quotas have room.
+ * record has an expiry and a creation time, and the quotas have room even if
+ * what has expired is counted.
  *
  * The indexes live as long as their longest-lived task, at most a minute
  * longer, so that most creations leave their expiry alone. An index without an
- * expiry holds a record without one.
+ * expiry holds a record without one. One creation in eight looks whether tasks
+ * have expired, and leaves dropping them to the uncommon write: each drops more
+ * than eight.
  *
  * Permissions have been checked lately (see `mode`): no refusal comes between.
  *
  * Needs `STATE`, every record key, `want`, `expires_ms`, `deadline_ms`, `op`,
  * `mode`, `channel`, `task`, `data`.
  *
- * @param room Lua, true if the owner's quotas have room.
+ * @param room Lua, true if the owner's quotas have room; `actives` is how many
+ * active records are indexed, if this one is active.
  * @param extra Lua, what else to write.
  * @param answer Lua, what to return.
  * @param entries Lua, more entries for the trace.
@@ -27,12 +32,13 @@ export function fastInsert(
 if not version and not ops and mode == '' and expires_ms and expires_ms > now_ms
   and (not deadline_ms or now_ms <= deadline_ms) then
   local created = string.match(want, '^.|([^|]+)')
-  if created and call('EXISTS', gone) == 0
-    and call('ZCOUNT', expiry_index, '-inf', string.format('(%.0f', now_ms)) == 0
-    and ${room} then
-    local active = string.byte(want) == 49
+  local active = string.byte(want) == 49
+  local actives = active and call('ZCARD', active_index)
+  if created and call('EXISTS', gone) == 0 and ${room}
+    and (string.byte(op, -1) % 8 ~= 0
+      or call('ZCOUNT', expiry_index, '-inf', string.format('(%.0f', now_ms)) == 0) then
     local expires = string.format('%.0f', expires_ms)
-    local last = string.format('%.0f', math.ceil(expires_ms / 60000) * 60000)
+    ${SPAN.trim()}
     call('SPUBLISH', channel, '1')
     local ends = call('PEXPIRETIME', expiry_index)
     call('ZADD', created_index, created, task)
@@ -40,20 +46,21 @@ if not version and not ops and mode == '' and expires_ms and expires_ms > now_ms
     if active then call('ZADD', active_index, expires, task) end
     call('HSET', record, 'version', '1', 'data', data,
       'expires_at', string.format('%.0f', math.ceil(expires_ms / 1000)),
-      'ops', want .. '1.' .. op .. ' ' .. ${entries} .. '~' .. gen)
+      'ops', want .. '1.' .. op .. ' ' .. ${entries} .. '~' .. span)
     ${extra}
     call('PEXPIREAT', record, expires)
     if ends < expires_ms then
+      ends = math.ceil(expires_ms / 60000) * 60000
+      local last = string.format('%.0f', ends)
       call('PEXPIREAT', expiry_index, last)
       if call('PEXPIRETIME', created_index) ~= -1 or call('ZCARD', created_index) == 1 then
         call('PEXPIREAT', created_index, last)
       end
-    end
-    if active then
-      local active_ends = call('PEXPIRETIME', active_index)
-      if active_ends < expires_ms and (active_ends > 0 or call('ZCOUNT', active_index, '+inf', '+inf') == 0) then
+      if call('ZCOUNT', active_index, '+inf', '+inf') == 0 then
         call('PEXPIREAT', active_index, last)
       end
+    elseif actives == 0 then
+      call('PEXPIREAT', active_index, string.format('%.0f', ends))
     end
     return ${answer}
   end

@@ -28,11 +28,12 @@ local was_gone = not version and call('GET', gone)
 ${finders}
 local function version_made_in(trace)
   local at = trace and string.find(trace, '.' .. op .. ' ', 1, true) --[[own id]]
-  return at and string.match(string.sub(trace, math.max(1, at - 17), at - 1), '([%dcfal]+)$')
+  return at and string.match(string.sub(trace, math.max(1, at - 17), at - 1), '([%dcfalun]+)$')
 end
 local version_made = version_made_in(ops) or version_made_in(log) or version_made_in(was_gone)
-local refusal = ({c = ${REPLY.conflict}, f = ${REPLY.full}, a = ${REPLY.activeFull}, l = ${REPLY.fenced}})[version_made or '']
+local refusal = ({c = ${REPLY.conflict}, f = ${REPLY.full}, a = ${REPLY.activeFull}, l = ${REPLY.fenced}, u = ${REPLY.unknown}})[version_made or '']
 if refusal then return {refusal, version or '0'} end
+if version_made == 'n' then return 0 end
 if version_made then return ${repeated} end
 if deadline_ms and now_ms > deadline_ms then
   return {${REPLY.late}, string.format('%.0f', now_ms)}

@@ -2,8 +2,7 @@
  * The first lines of every script that writes one record.
  *
  * Needs `record`. Adds `call`, `version`, `ops`, `lease` (false where absent),
- * `clock`, `now_ms`, and `gen`, the server's time in spans of 32 seconds, by
- * which the trace of operation ids ages.
+ * `clock` and `now_ms`.
  */
 export const STATE = `
 local call = redis.call
@@ -11,7 +10,6 @@ local state = call('HMGET', record, 'version', 'ops', 'lease')
 local version, ops, lease = state[1], state[2], state[3]
 local clock = call('TIME')
 local now_ms = clock[1] * 1000 + clock[2] / 1000
-local gen = string.format('%08d', clock[1] / 32)
 `;
 
 /**
@@ -25,4 +23,14 @@ local call = redis.call
 local clock = call('TIME')
 local now_ms = clock[1] * 1000 + clock[2] / 1000
 if deadline_ms and now_ms > deadline_ms then return {-5, string.format('%.0f', now_ms)} end
+`;
+
+/**
+ * The end of the present span of 32 seconds, by which the trace of operation
+ * ids ages, as 10 digits of epoch seconds: compared as text.
+ *
+ * Needs `clock`. Adds `span`.
+ */
+export const SPAN = `
+local span = string.format('%.0f', clock[1] - clock[1] % 32 + 32)
 `;

@@ -1,5 +1,5 @@
 /** The most bytes of trace beside the newest entry that `ops` itself holds. */
-const OPS_BYTES = 600;
+const OPS_BYTES = 400;
 
 /** The most bytes of a `log`, and of the trace of a deleted record. */
 const LOG_BYTES = 8_000;
@@ -7,25 +7,25 @@ const LOG_BYTES = 8_000;
 /**
  * What the stored record says of the writes before this one.
  *
- * Needs `STATE`, `ownWrite`. Adds `old_etag`, the id of the latest write, empty
+ * Needs `STATE`, `SPAN`, `ownWrite`. Adds `old_etag`, the id of the latest write, empty
  * where another writer wrote it; `trace_now` and `trace_before`, the entries of
  * `ops` of this span of time and of the one before, `log_now` and `log_before`
  * those of `log` or `gone`; `is_cut`, whether entries of these spans are
  * missing.
  */
 export const OLD_TRACE = `
-local function aged(span, now, before)
-  if span == gen then return now, before end
-  if span and span + 1 == tonumber(gen) then return '', now end
-  return '', ''
+local function aged(written_in, now, before)
+  if not written_in or written_in + 32 < tonumber(span) then return '', '' end
+  if written_in + 32 == tonumber(span) then return '', now end
+  return now, before
 end
 local old_etag, trace_now, trace_before = '', '', ''
 if ops then
-  local now, before, span = string.match(ops, '^[^|]*|[^|]*|[^|]*|([^~]*)~([^+]*)%+?(%d%d%d%d%d%d%d%d)$')
-  if span then
+  local now, before, written_in = string.match(ops, '^[^|]*|[^|]*|[^|]*|([^~]*)~([^+]-)%+?(%d%d%d%d%d%d%d%d%d%d)$')
+  if written_in then
     local newest, id = string.match(now, '^(%d+)%.([^ ]*) ')
     if version and newest == version then old_etag = id end
-    trace_now, trace_before = aged(span, now, before)
+    trace_now, trace_before = aged(written_in, now, before)
   end
 end
 local log_now, log_before = aged(string.match(log or was_gone or '', '^(%d+)|([^~]*)~(.*)$'))
@@ -33,10 +33,10 @@ local is_cut = string.find(log_now, '!', 1, true) or string.find(log_before, '!'
 `;
 
 /**
- * Joins two traces under a bound: `<gen>|<now>~<before>`. What does not fit is
+ * Joins two traces under a bound: `<span>|<now>~<before>`. What does not fit is
  * cut and marked.
  *
- * Needs `OLD_TRACE`, `gen`. Adds `joined_trace(first_now, first_before)`.
+ * Needs `OLD_TRACE`. Adds `joined_trace(first_now, first_before)`.
  */
 export const JOINED_TRACE = `
 local function joined_trace(first_now, first_before)
@@ -46,7 +46,7 @@ local function joined_trace(first_now, first_before)
   elseif #now + #before > ${LOG_BYTES} then
     before = string.sub(before, 1, ${LOG_BYTES} - #now) .. '!'
   end
-  return gen .. '|' .. now .. '~' .. before
+  return span .. '|' .. now .. '~' .. before
 end
 `;
 
@@ -62,11 +62,11 @@ local function grown_trace(next_version, entries)
   local entry = next_version .. '.' .. op .. ' ' .. (entries or '')
   local fits = #trace_now + #trace_before <= ${OPS_BYTES}
   if fits and log_now == '' and log_before == '' then
-    return entry .. trace_now .. '~' .. trace_before .. gen, nil
+    return entry .. trace_now .. '~' .. trace_before .. span, nil
   end
   if fits then
-    return entry .. trace_now .. '~' .. trace_before .. '+' .. gen, joined_trace('', '')
+    return entry .. trace_now .. '~' .. trace_before .. '+' .. span, joined_trace('', '')
   end
-  return entry .. '~+' .. gen, joined_trace(trace_now, trace_before)
+  return entry .. '~+' .. span, joined_trace(trace_now, trace_before)
 end
 `;
