@@ -6,6 +6,7 @@ import {
   type NodeClient,
   type PoolClient,
 } from "./client_like.ts";
+import { NotSentError } from "./send_errors.ts";
 import { reconnect, Watchdog } from "./watchdog.ts";
 
 /** A link over one client. */
@@ -21,7 +22,7 @@ export class ClientLink extends BaseLink {
     this.#client = client;
     this.#commands = client.withCommandOptions(COMMAND_OPTIONS);
     this.#watchdog = owned
-      ? new Watchdog(() => [client], reconnect)
+      ? new Watchdog(() => [client], reconnect).start()
       : undefined;
     this.attach(client, "ready");
     if (!owned) this.attach(client, "end");
@@ -36,7 +37,10 @@ export class ClientLink extends BaseLink {
   }
 
   send(_key: string, _readonly: boolean, args: string[]): Promise<unknown> {
-    return this.#commands.sendCommand(args);
+    // A queue of the client's own would send it whenever it is back.
+    return this.#client.isReady || !this.#client.isOpen
+      ? this.#commands.sendCommand(args)
+      : Promise.reject(new NotSentError("the client is not connected"));
   }
 
   nodeOf(_key: string): Promise<NodeClient> {

@@ -21,7 +21,7 @@ export class ClusterLink extends BaseLink {
     this.#cluster = cluster;
     this.#commands = cluster.withCommandOptions(COMMAND_OPTIONS);
     this.#watchdog = owned
-      ? new Watchdog(() => clientsOf(cluster), reconnect)
+      ? new Watchdog(() => clientsOf(cluster), reconnect).start()
       : undefined;
     this.attach(cluster, "node-ready");
     this.attach(cluster, "node-disconnect");

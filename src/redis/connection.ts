@@ -40,5 +40,7 @@ export class Connection {
     this.executor.close(reason);
     this.#durable?.close();
     await Promise.all([this.events.close(), this.link.close()]);
+    // On a borrowed client, answers can still come.
+    await this.executor.drain();
   }
 }

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { BackendError } from "../storage/errors.ts";
 import type { NodeClient } from "./client_like.ts";
 import type { RedisLink } from "./link_types.ts";
 import { connectOwn, duplicateOf } from "./own_connection.ts";
@@ -60,6 +61,9 @@ export class NodeSubscriber implements Subscriber {
 
   async sSubscribe(channel: string, listener: MessageListener): Promise<void> {
     if (this.#closed) throw new Error("the subscriber is closed");
+    if (!this.#link.isOpen) {
+      throw new BackendError("the client was closed", { closed: true });
+    }
     let subscription = this.#subscriptions.get(channel);
     if (subscription === undefined) {
       subscription = { listeners: new Set() };
@@ -159,6 +163,7 @@ export class NodeSubscriber implements Subscriber {
     const client = duplicateOf(like);
     const connection = { like, client, opened: connectOwn(client) };
     this.#connections.set(like, connection);
+    this.#watchdog.start();
     const onLost = () => this.#lose(connection);
     connection.opened.catch(onLost);
     client.on("end", onLost);
@@ -180,6 +185,8 @@ export class NodeSubscriber implements Subscriber {
   #lose(connection: Connection): void {
     if (this.#connections.get(connection.like) !== connection) return;
     this.#connections.delete(connection.like);
+    // Its timer would keep a process alive.
+    if (this.#connections.size === 0) this.#watchdog.stop();
     connection.client.destroy();
     for (const subscription of this.#subscriptions.values()) {
       if (subscription.connection === connection) this.#unmake(subscription);

@@ -124,7 +124,7 @@ export class OwnedSentinelLink extends SentinelLink {
       () => this.#master ? [this.#master] : [],
       // The sentinel opens another one for the next command.
       (client) => client.destroy(),
-    );
+    ).start();
   }
 
   get isReady(): boolean {
@@ -132,9 +132,10 @@ export class OwnedSentinelLink extends SentinelLink {
   }
 
   send(_key: string, _readonly: boolean, args: string[]): Promise<unknown> {
-    return this.#commands?.isReady
-      ? this.#commands.sendCommand(args)
-      : this.#find().then((commands) => commands.sendCommand(args));
+    if (this.#commands?.isReady) return this.#commands.sendCommand(args);
+    // Waiting for it here would look like waiting for an answer.
+    this.#find().catch(() => {});
+    return Promise.reject(new NotSentError("the master is being looked for"));
   }
 
   override async nodeOf(_key: string): Promise<NodeClient> {

@@ -26,7 +26,7 @@ export class Watchdog {
   readonly #onSilent: (client: NodeClient) => void;
   /** Ticks since the PING that is not answered yet. */
   readonly #pending = new Map<NodeClient, number>();
-  readonly #timer: ReturnType<typeof setInterval>;
+  #timer: ReturnType<typeof setInterval> | undefined;
 
   /** @param clients The connections there are at the moment. */
   constructor(
@@ -35,11 +35,17 @@ export class Watchdog {
   ) {
     this.#clients = clients;
     this.#onSilent = onSilent;
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  /** Begins to ask; a second call does nothing. */
+  start(): this {
+    this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
+    return this;
   }
 
   stop(): void {
     clearInterval(this.#timer);
+    this.#timer = undefined;
     this.#pending.clear();
   }
 

@@ -271,7 +271,10 @@ export class BackendError extends StorageError {
   readonly outcome: WriteOutcome;
   /** The version that was written, where `outcome` is `"applied"`. */
   readonly version?: number;
-  /** Whether the backend itself has been closed: trying again is no use. */
+  /**
+   * Whether the backend, or the client it has borrowed, has been closed: trying
+   * again is no use.
+   */
   readonly closed: boolean;
 
   /**

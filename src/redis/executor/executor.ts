@@ -8,7 +8,13 @@ import type { RedisLink } from "../link_types.ts";
 import { LUA_CLOCK } from "../lua/clock.ts";
 import { REPLY } from "../lua/reply.ts";
 import type { DurableWriter } from "./durability.ts";
-import { classify, refusedError, timeoutError } from "./reply_errors.ts";
+import {
+  classify,
+  clientClosedError,
+  refusedError,
+  type Rejection,
+  timeoutError,
+} from "./reply_errors.ts";
 import { pauseBefore } from "./retry.ts";
 import { type LuaScript, sha1 } from "./script.ts";
 import { ServerClock } from "./server_clock.ts";
@@ -71,6 +77,9 @@ const PERMISSIONS_MS = 10_000;
 
 /** How long the server's time is relied on, in milliseconds. */
 const CLOCK_MS = 300_000;
+
+/** How long closing waits for answers, in milliseconds. */
+const CLOSE_MS = 2000;
 
 /** How often an operation may come too late by our own clock's fault. */
 const MAX_LATE = 3;
@@ -169,6 +178,14 @@ export class ScriptExecutor {
       operation.fail(operation.isLost ? unknownAtClose(operation) : error);
     }
     this.#waiting.clear();
+  }
+
+  /** Waits for answers that are still owed, but not for long. */
+  async drain(): Promise<void> {
+    await Promise.all([
+      this.#limits.drain(CLOSE_MS),
+      this.#durableLimits.drain(CLOSE_MS),
+    ]);
   }
 
   #try<T>(operation: Operation<T>): void {
@@ -298,7 +315,7 @@ export class ScriptExecutor {
   ): void {
     operation.isInFlight = false;
     const { call } = operation;
-    const rejection = classify(error);
+    const rejection = this.#classify(error);
     operation.lastError = error;
     if (rejection === "lost" && call.kind !== "read") operation.isLost = true;
     if (operation.isSettled) return;
@@ -318,7 +335,7 @@ export class ScriptExecutor {
         );
       case "closed":
         return operation.fail(
-          timeoutError(call.what(), error, operation.tries, operation.isLost),
+          clientClosedError(call.what(), error, operation.isLost),
         );
       case "lost":
         if (call.kind === "non_idempotent") {
@@ -334,14 +351,18 @@ export class ScriptExecutor {
     this.#wait(operation, rejection === "unsent");
   }
 
+  #classify(error: unknown): Rejection {
+    const rejection = classify(error);
+    // Of a Cluster or Sentinel, the client of one node may have been closed.
+    return rejection === "closed" && this.#link.isOpen ? "unsent" : rejection;
+  }
+
   /** @param untilReady Whether a new connection ends the pause. */
   #wait<T>(operation: Operation<T>, untilReady: boolean): void {
     operation.waitsUntilReady = untilReady;
     if (this.#closed) {
       return operation.fail(
-        operation.isLost
-          ? unknownAtClose(operation as Operation<unknown>)
-          : this.#closed,
+        operation.isLost ? unknownAtClose(operation) : this.#closed,
       );
     }
     const retry = () => {
@@ -481,7 +502,7 @@ function digestOf(script: LuaScript): string | false {
   return false;
 }
 
-function unknownAtClose(operation: Operation<unknown>): BackendError {
+function unknownAtClose<T>(operation: Operation<T>): BackendError {
   return new BackendError(
     `${operation.call.what()}: the backend was closed before it could be tried again; whether it was executed is unknown`,
     { outcome: "unknown", closed: true, cause: operation.lastError },

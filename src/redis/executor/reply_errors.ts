@@ -61,6 +61,20 @@ export function refusedError(
   });
 }
 
+/** The error for a command on a client that its owner has closed. */
+export function clientClosedError(
+  what: string,
+  cause: unknown,
+  isUnknown: boolean,
+): BackendError {
+  const fate = isUnknown ? "; whether it was executed is unknown" : "";
+  return new BackendError(`${what} failed: the client was closed${fate}`, {
+    cause,
+    closed: true,
+    outcome: isUnknown ? "unknown" : "not_applied",
+  });
+}
+
 /** The error for a command whose time has run out. */
 export function timeoutError(
   what: string,

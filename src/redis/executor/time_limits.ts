@@ -3,6 +3,8 @@
  * equally long, so that they run out in the order they were set.
  */
 
+import { deadline } from "../../util/deadline.ts";
+
 /** A limit in the list. */
 export interface TimeLimit {
   /** Called when the time has run out. */
@@ -20,6 +22,7 @@ export class TimeLimits {
   #first: TimeLimit | undefined;
   #last: TimeLimit | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #onEmpty: (() => void) | undefined;
 
   /** Adds a limit. */
   add(limit: TimeLimit): void {
@@ -38,7 +41,17 @@ export class TimeLimits {
     else if (this.#first === limit) this.#first = next;
     if (next) next.previous = previous;
     else if (this.#last === limit) this.#last = previous;
-    if (this.#first === undefined) this.clear();
+    if (this.#first !== undefined) return;
+    this.clear();
+    this.#onEmpty?.();
+  }
+
+  /** Waits until there are no limits, or for `ms`: then all run out at once. */
+  async drain(ms: number): Promise<void> {
+    if (this.#first === undefined) return;
+    const empty = new Promise<void>((resolve) => this.#onEmpty = resolve);
+    await deadline(empty, ms).catch(() => {});
+    while (this.#first) this.#runOut(this.#first);
   }
 
   /** Ends the timer. */
@@ -59,10 +72,13 @@ export class TimeLimits {
     // A timer may fire a little early.
     const now = performance.now() + 1;
     while (this.#first && this.#first.atMs <= now) {
-      const limit = this.#first;
-      this.remove(limit);
-      limit.onTimeout();
+      this.#runOut(this.#first);
     }
     if (this.#first) this.#timer = this.#arm(this.#first);
+  }
+
+  #runOut(limit: TimeLimit): void {
+    this.remove(limit);
+    limit.onTimeout();
   }
 }
