@@ -187,6 +187,7 @@ function checkSuccess(call: Call, { state }: Write, findings: Findings): void {
     : undefined;
   // Of a lease that has ended with its record meanwhile, no fence is known.
   if (answer?.is === "fence" && answer.fence === ENDED_FENCE) return;
+  if (state.token === ANY) return;
   const is = answer?.is === "fence" ? state.lease?.fence : state.version;
   if (told !== undefined && told !== is) {
     const detail = `told ${told}, wrote ${is}`;
