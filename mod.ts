@@ -80,10 +80,7 @@ export type {
   TaskHandle,
 } from "./src/mcp/v2026_07_28/handle.ts";
 export type { TaskToolResult } from "./src/mcp/v2026_07_28/outcome.ts";
-export type {
-  DrainOptions,
-  DrainResult,
-} from "./src/mcp/v2026_07_28/runner.ts";
+export type { DrainOptions, DrainResult } from "./src/mcp/v2026_07_28/drain.ts";
 export type {
   AuthInfoLike,
   McpFetch,

@@ -1,113 +1,110 @@
 /**
- * `deno task bench`: what an operation costs, as a ratio to a floor measured
- * in the same run: a script that does nothing, on the same connection. On the
- * Redis at `REDIS_URL`, or a private one.
+ * `deno task bench`: what each operation costs against the least a user of
+ * node-redis would send for it, against the access pattern of the original,
+ * on the server, on the wire and in memory; and which goals are reached. On a
+ * private Redis (`REDIS_SERVER` names its program).
+ *
+ * - `--runtime node|deno|both`: where the library runs. Default: `both`.
+ * - `--inflight N`: calls at once. Default: 64.
+ * - `--bytes N`: the length of a record's data, from 64. Default: 432.
+ * - `--rounds N`, `--calls N`: how long to measure. Default: 21 rounds of
+ *   2,000 calls.
+ * - `--only TEXT`: measures the floors, memory and the operations whose names
+ *   have TEXT in them.
+ * - `--json FILE`: writes all figures and goals to a file.
+ * - `--short`: the part for the gate, on Deno: fails when round trips,
+ *   commands, server time or memory are worse than `bench/baseline.json`.
+ * - `--record`: with `--short`, replaces that baseline.
  *
  * @module
  */
 
-import { createClient } from "redis";
-import { makeKey, makePrefix, RedisBackend, TaskStore } from "../mod.ts";
+import { parseArgs } from "node:util";
+import {
+  baselineOf,
+  readBaseline,
+  regressions,
+  writeBaseline,
+} from "./bench/baseline.ts";
+import { judge } from "./bench/goals.ts";
+import { printFigures, printGoals } from "./bench/report.ts";
+import { measureOn, type Runtime } from "./bench/runtimes.ts";
+import type { Figures, Settings } from "./bench/settings.ts";
 import { startRedisServer } from "./lib/redis_server.ts";
+import { findStd } from "./std.ts";
 
-const ROUNDS = 15;
-const CALLS = 300;
-const OWNERS = { few: 1_000, many: 100_000 };
-
-const given = Deno.env.get("REDIS_URL");
-await using server = given ? undefined : await startRedisServer();
-const url = given || server!.url;
-const raw = await createClient({ url }).connect();
-const prefix = `mcp-bench-${crypto.randomUUID()}`;
-await using backend = await RedisBackend.connect(url, { prefix });
-const store = new TaskStore(backend, {
-  limits: { maxTasksPerOwner: 10 ** 6 },
-});
-const meta = { expiresAt: Date.now() + 600_000 };
-const data = JSON.stringify({ text: "x".repeat(500) });
-const nothing = await raw.scriptLoad("return 1");
-
-let fresh = 0;
-const key = makeKey("alice", "t-1");
-await backend.put(key, data, meta);
-let held = await store.create("bob", "tools/call");
-for (const [owner, count] of Object.entries(OWNERS)) await fill(owner, count);
-
-const floor = "a script that does nothing";
-await compare(`one call, ${CALLS} in a row`, CALLS, {
-  [floor]: () => raw.evalSha(nothing, { keys: ["k"], arguments: [] }),
-  get: () => backend.get(key),
-  put: () => backend.put(key, data, meta),
-  create: () =>
-    backend.create(makeKey("carol", `t-${fresh++}`), data, { meta }),
-  "TaskStore.get": () => store.get(held.task.taskId, "bob"),
-  "TaskStore.setVariables of a record held": async () => {
-    held = await store.setVariables(held, "bob", { n: fresh++ });
+const { values: options } = parseArgs({
+  args: [...Deno.args],
+  options: {
+    runtime: { type: "string" },
+    inflight: { type: "string", default: "64" },
+    bytes: { type: "string", default: "432" },
+    rounds: { type: "string" },
+    calls: { type: "string" },
+    only: { type: "string", default: "" },
+    json: { type: "string" },
+    short: { type: "boolean", default: false },
+    record: { type: "boolean", default: false },
   },
 });
-await compare("the same 50 of few and of many", 10, {
-  [`list 50 of ${OWNERS.few}`]: () => backend.listPage(makePrefix("few")),
-  [`list 50 of ${OWNERS.many}`]: () => backend.listPage(makePrefix("many")),
-});
-await compare("one more for an owner of few and of many", 50, {
-  [`create beside ${OWNERS.few}`]: () => createOne("few"),
-  [`create beside ${OWNERS.many}`]: () => createOne("many"),
-});
 
-for await (
-  const keys of raw.scanIterator({ MATCH: `${prefix}*`, COUNT: 1e4 })
-) {
-  if (keys.length > 0) await raw.unlink(keys);
+const settings: Omit<Settings, "url"> = {
+  inflight: integer("inflight", options.inflight, 1),
+  bytes: integer("bytes", options.bytes, 64),
+  rounds: integer("rounds", options.rounds ?? (options.short ? "5" : "21"), 1),
+  calls: integer("calls", options.calls ?? (options.short ? "500" : "2000"), 1),
+  records: options.short ? 4_000 : 20_000,
+  only: options.only,
+  short: options.short,
+};
+
+const std = await findStd();
+const all: Figures[] = [];
+for (const runtime of runtimes(options.runtime)) {
+  await using server = await startRedisServer();
+  const figures = await measureOn(
+    runtime,
+    { ...settings, url: server.url },
+    std,
+  );
+  printFigures(figures);
+  printGoals(judge(figures));
+  all.push(figures);
 }
-await raw.close();
+if (options.json !== undefined) {
+  const runs = all.map((figures) => ({ ...figures, goals: judge(figures) }));
+  await Deno.writeTextFile(options.json, JSON.stringify(runs, null, 2) + "\n");
+}
+if (options.short) await compareWithBaseline(all[0]!);
 
-function createOne(owner: string): Promise<number> {
-  return backend.create(makeKey(owner, `n-${fresh++}`), data, {
-    meta,
-    maxRecords: 10 ** 6,
-  });
+/** Fails the process where a run is worse than the baseline. */
+async function compareWithBaseline(figures: Figures): Promise<void> {
+  const now = baselineOf(figures);
+  if (options.record) return await writeBaseline(now);
+  const found = regressions(now, await readBaseline());
+  for (const line of found) console.error(`regression: ${line}`);
+  console.log(`\n${found.length} regressions`);
+  if (found.length > 0) Deno.exitCode = 1;
 }
 
-async function fill(owner: string, count: number): Promise<void> {
-  for (let i = 0; i < count; i += 1000) {
-    await Promise.all(
-      Array.from(
-        { length: 1000 },
-        (_, j) => backend.create(makeKey(owner, `t-${i + j}`), data, { meta }),
-      ),
-    );
+function runtimes(name: string | undefined): Runtime[] {
+  switch (name ?? (options.short ? "deno" : "both")) {
+    case "both":
+      return ["node", "deno"];
+    case "node":
+      return ["node"];
+    case "deno":
+      return ["deno"];
   }
+  throw new TypeError(
+    `--runtime is "${name}": expected "node", "deno" or "both"`,
+  );
 }
 
-/** Takes turns, so that a slow moment of the machine strikes all alike. */
-async function compare(
-  title: string,
-  calls: number,
-  steps: Record<string, () => Promise<unknown>>,
-): Promise<void> {
-  const times: Record<string, number[]> = {};
-  for (let round = 0; round <= ROUNDS; round++) {
-    for (const [name, step] of Object.entries(steps)) {
-      const start = performance.now();
-      for (let i = 0; i < calls; i++) await step();
-      // The first round warms up.
-      if (round > 0) {
-        (times[name] ??= []).push((performance.now() - start) / calls);
-      }
-    }
-  }
-  console.log(`\n${title} (median of ${ROUNDS} rounds)`);
-  const base = median(Object.values(times)[0]!);
-  for (const [name, values] of Object.entries(times)) {
-    const ms = median(values);
-    console.log(
-      `  ${name.padEnd(42)} ${ms.toFixed(3)} ms   ${
-        (ms / base).toFixed(2)
-      } times the first`,
-    );
-  }
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+function integer(name: string, text: string, least: number): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= least) return value;
+  throw new RangeError(
+    `--${name} is "${text}": expected an integer from ${least}`,
+  );
 }

@@ -38,6 +38,8 @@ async function steps(std: StdSource, withTests: boolean): Promise<Step[]> {
     { name: "tests without permissions", args: ["test", ...std.args] },
     { name: "demo", args: ["task", "demo"] },
     { name: "conformance", args: ["task", "conformance"] },
+    { name: "faults", args: ["task", "faults"] },
+    { name: "bench", args: ["task", "bench", "--short"] },
     ...(withTests
       ? [{ name: "tests", args: ["task", "test"], live: true }]
       : []),

@@ -6,10 +6,12 @@
 import { errorKind } from "../../task/error_kind.ts";
 import { TaskStorageError } from "../../task/errors.ts";
 import type { TaskRecord } from "../../task/record.ts";
+import { deadline } from "../../util/deadline.ts";
 import { sleep } from "../../task/watch_with_retry.ts";
 import type { LeaseOptions, TaskUpdate } from "../../task/options.ts";
 import type { TaskStore } from "../../task/task_store.ts";
 import { INTERNAL_ERROR, RpcError, toClientError } from "../client_errors.ts";
+import type { DrainOptions, DrainResult } from "./drain.ts";
 import { StoredTaskHandle, type TaskHandle } from "./handle.ts";
 import { startLeaseRenewal } from "./lease_renewer.ts";
 import { outcomeOf, outcomeOfThrown } from "./outcome.ts";
@@ -18,19 +20,11 @@ import type { SchemaLike } from "./sdk.ts";
 /** How long to wait before an outcome is written again. */
 const REWRITE_MS = 250;
 
-/** Options of `TasksExtension.drain`. */
-export interface DrainOptions {
-  /** How long running tasks may take to finish, in milliseconds. Default: 10,000. */
-  readonly timeoutMs?: number | undefined;
-}
+/** The most time that draining keeps for failing tasks, in milliseconds. */
+const MAX_FAILING_MS = 1000;
 
-/** What became of the tasks that ran when `TasksExtension.drain` was called. */
-export interface DrainResult {
-  /** The ids of the tasks that came to their own end. */
-  readonly finished: readonly string[];
-  /** The ids of the tasks that did not, and were failed. */
-  readonly failed: readonly string[];
-}
+/** How much longer than that it may take, in milliseconds. */
+const GRACE_MS = 30;
 
 /** One task to run. */
 export interface Job {
@@ -59,6 +53,9 @@ interface RunningTask {
   stop(reason: unknown): void;
 }
 
+/** What draining made of a task. */
+type Outcome = keyof DrainResult;
+
 /** What a runner is made of. */
 export interface RunnerOptions {
   readonly store: TaskStore;
@@ -73,6 +70,8 @@ export class TaskRunner {
   readonly #running = new Set<RunningTask>();
   readonly #starting = new Set<Promise<TaskRecord>>();
   #draining = false;
+  /** Whether draining is over: what begins to run now is failed. */
+  #timeIsUp = false;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -103,24 +102,33 @@ export class TaskRunner {
   /** Lets what runs finish, and fails what has not in time. */
   async drain({ timeoutMs = 10_000 }: DrainOptions): Promise<DrainResult> {
     this.#draining = true;
-    await Promise.allSettled(this.#starting);
-    const tasks = [...this.#running];
-    const late = new Set(tasks);
-    const all = Promise.all(tasks.map(async (task) => {
-      await task.ended;
-      late.delete(task);
+    const failingMs = Math.min(timeoutMs / 10, MAX_FAILING_MS);
+    const tasks = new Set(this.#running);
+    const ended = async () => {
+      await Promise.allSettled(this.#starting);
+      for (const task of this.#running) tasks.add(task);
+      await Promise.all([...tasks].map(({ ended }) => ended));
+    };
+    await deadline(ended(), timeoutMs - failingMs).catch(() => {});
+    this.#timeIsUp = true;
+    const outcomes = new Map<RunningTask, Outcome>();
+    for (const task of tasks) outcomes.set(task, "finished");
+    const late = [...tasks].filter((task) => this.#running.has(task));
+    for (const task of late) outcomes.set(task, "unsaved");
+    const failing = Promise.all(late.map(async (task) => {
+      outcomes.set(task, await this.#interrupt(task));
     }));
-    const timeUp = new AbortController();
-    await Promise.race([all, sleep(timeoutMs, timeUp.signal)]);
-    timeUp.abort();
-    const failed = await Promise.all(
-      [...late].map((task) => this.#interrupt(task)),
-    );
-    const ids = failed.filter((id): id is string => id !== undefined);
+    await deadline(failing, failingMs + GRACE_MS).catch(() => {});
+    const idsOf = (wanted: Outcome) =>
+      [...tasks].filter((task) => outcomes.get(task) === wanted)
+        .map(({ taskId }) => taskId);
+    const unsaved = idsOf("unsaved");
+    // A handler must not run on because nothing can be stored.
+    for (const task of late) task.stop(interruption(task));
     return {
-      finished: tasks.map(({ taskId }) => taskId)
-        .filter((id) => !ids.includes(id)),
-      failed: ids,
+      finished: idsOf("finished"),
+      failed: idsOf("failed"),
+      ...(unsaved.length > 0 ? { unsaved } : {}),
     };
   }
 
@@ -143,6 +151,7 @@ export class TaskRunner {
       stop: (reason) => controller.abort(reason),
     };
     this.#running.add(running);
+    if (this.#timeIsUp) this.#interrupt(running);
     return record;
   }
 
@@ -157,31 +166,25 @@ export class TaskRunner {
     }
   }
 
-  /** Fails a task, by name; returns its id unless it has ended meanwhile. */
-  async #interrupt(task: RunningTask): Promise<string | undefined> {
-    const { taskId, tool, owner, fence } = task;
-    const error = {
-      code: INTERNAL_ERROR,
-      message: `interrupted: the server shut down before ${
-        JSON.stringify(tool)
-      } had finished task ${taskId}`,
-    };
+  /** Fails a task, by name. */
+  async #interrupt(task: RunningTask): Promise<Outcome> {
+    const error = interruption(task);
     try {
-      // Stored before the handler hears of it: what it makes of that is late.
-      await this.#options.store.update(taskId, owner, {
+      // Stored before the handler is told: what it makes of that is late.
+      await this.#options.store.update(task.taskId, task.owner, {
         status: "failed",
         statusMessage: error.message,
-        error,
-        fence,
+        error: { code: error.code, message: error.message },
+        fence: task.fence,
       });
-      return taskId;
+      return "failed";
     } catch (thrown) {
-      if (hasEnded(thrown)) return undefined;
+      if (hasEnded(thrown)) return "finished";
       // Not stored; the lease will run out and fail the task.
       this.#options.onError(thrown);
-      return taskId;
+      return "unsaved";
     } finally {
-      task.stop(new RpcError(error.code, error.message));
+      task.stop(error);
     }
   }
 
@@ -275,4 +278,12 @@ export class TaskRunner {
 function hasEnded(error: unknown): boolean {
   const kind = errorKind(error);
   return kind === "ended" || kind === "lease_lost" || kind === "gone";
+}
+
+function interruption({ tool, taskId }: RunningTask): RpcError {
+  const name = JSON.stringify(tool);
+  return new RpcError(
+    INTERNAL_ERROR,
+    `interrupted: the server shut down before ${name} had finished task ${taskId}`,
+  );
 }

@@ -8,8 +8,9 @@
 import { MAX_TIMER_MS, requireInteger } from "../../storage/checks.ts";
 import type { LeaseOptions } from "../../task/options.ts";
 import type { TaskStore } from "../../task/task_store.ts";
+import type { DrainOptions, DrainResult } from "./drain.ts";
 import { TaskSubscriptions } from "./subscriptions.ts";
-import { type DrainOptions, type DrainResult, TaskRunner } from "./runner.ts";
+import { TaskRunner } from "./runner.ts";
 import type {
   InnerMcpServer,
   McpFetch,
