@@ -88,10 +88,14 @@ export class TcpProxy implements AsyncDisposable {
     return `redis://${this.#auth}127.0.0.1:${port}${this.#path}`;
   }
 
-  /** Cuts the next burst that carries a script, and no other. */
-  cutNext(cut: CutAt, meanwhile?: () => Promise<unknown>): void {
+  /** Cuts the next burst that carries a script (or another), and no other. */
+  cutNext(
+    cut: CutAt,
+    meanwhile?: () => Promise<unknown>,
+    isMeant: (request: string) => boolean = isScript,
+  ): void {
     this.fault = (request) => {
-      if (!isScript(request)) return undefined;
+      if (!isMeant(request)) return undefined;
       this.fault = () => undefined;
       return meanwhile ? { cut, meanwhile } : { cut };
     };
@@ -203,6 +207,11 @@ export class TcpProxy implements AsyncDisposable {
 /** Whether a burst carries a script: every operation of ours is one. */
 export function isScript(request: string): boolean {
   return /\bEVAL(SHA)?\r\n/.test(request);
+}
+
+/** Whether a request reads a record by a plain command. */
+export function isRead(request: string): boolean {
+  return /\bHMGET\r\n/.test(request);
 }
 
 async function* chunksOf(

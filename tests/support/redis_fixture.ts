@@ -95,6 +95,12 @@ export class RedisFixture {
     return [...keys].sort();
   }
 
+  /** The same without those of one kind, such as `gone`. */
+  async keysBut(kind: string): Promise<string[]> {
+    return (await this.keys())
+      .filter((key) => !key.startsWith(`${this.prefix}:${kind}:`));
+  }
+
   /** Closes what was opened. */
   async close(): Promise<void> {
     for (const backend of this.#backends) {

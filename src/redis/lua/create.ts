@@ -29,7 +29,7 @@ end
  * `{code}`.
  */
 export const LUA_CREATE: LuaScript<
-  typeof RECORD_KEYS[number],
+  "record" | "created_index" | "expiry_index" | "active_index" | "gone",
   | "task"
   | "data"
   | "want"

@@ -19,7 +19,7 @@ import { REPLY } from "./reply.ts";
  * `{0, actual version}` if it is not the expected one; else `{code}`.
  */
 export const LUA_DELETE: LuaScript<
-  typeof RECORD_KEYS[number],
+  "record" | "created_index" | "expiry_index" | "active_index" | "gone",
   "task" | "channel" | "op" | "deadline_ms" | "mode" | "expected"
 > = defineScript({
   name: "delete",
@@ -69,7 +69,7 @@ if expected ~= '' and was_there then
 elseif is_retry and is_cut then
   return refuse({${REPLY.unknown}}, 'u')
 end
-if not was_there and is_retry then refuse() end
+if not was_there and is_retry then refuse(nil, 'n') end
 if was_there then call('SPUBLISH', channel, '0') end
 for _, index in ipairs({created_index, expiry_index, active_index}) do
   call('ZREM', index, task)

@@ -31,7 +31,7 @@ local ops, entry = state[3], 'l.' .. op .. ' '
 if not state[1] then
   if mode == 'r' and call('EXISTS', gone) == 0 then
     ${SPAN.trim()}
-    call('SET', gone, span .. '|n' .. entry .. '!~', 'PX', ${TRACE_MS})
+    call('SET', gone, span .. '|n' .. entry .. '?~', 'PX', ${TRACE_MS})
   end
   return {${REPLY.absent}}
 end

@@ -13,7 +13,7 @@ import { REPLY } from "./reply.ts";
  * Answers the new version as text, or `{code}`.
  */
 export const LUA_PUT: LuaScript<
-  typeof RECORD_KEYS[number],
+  "record" | "created_index" | "expiry_index" | "active_index" | "gone",
   | "task"
   | "data"
   | "want"

@@ -20,7 +20,7 @@ import { REPLY } from "./reply.ts";
  * `{code}`.
  */
 export const LUA_PUT_IF_VERSION: LuaScript<
-  typeof RECORD_KEYS[number],
+  "record" | "created_index" | "expiry_index" | "active_index" | "gone",
   | "task"
   | "data"
   | "want"
@@ -63,7 +63,8 @@ if is_retry and not is_exact then
   -- Not in the trace, so not executed; unless the trace was cut, or went with
   -- a record that has expired or was evicted.
   local may_have_expired = expires_ms and expires_ms <= now_ms
-  if is_cut or may_have_expired or not (version or was_gone) then return refuse({${REPLY.unknown}}, 'u') end
+  local was_deleted = was_gone and not string.find(was_gone, '?', 1, true)
+  if is_cut or may_have_expired or not (version or was_deleted) then return refuse({${REPLY.unknown}}, 'u') end
 end
 if not is_expected then return refuse({${REPLY.conflict}, version or '0'}) end
 if lease_rule ~= '' then

@@ -33,6 +33,7 @@ end
 local version_made = version_made_in(ops) or version_made_in(log) or version_made_in(was_gone)
 local refusal = ({c = ${REPLY.conflict}, f = ${REPLY.full}, a = ${REPLY.activeFull}, l = ${REPLY.fenced}, u = ${REPLY.unknown}})[version_made or '']
 if refusal then return {refusal, version or '0'} end
+if version_made == 'n' then return 0 end
 if version_made then return ${repeated} end
 if deadline_ms and now_ms > deadline_ms then
   return {${REPLY.late}, string.format('%.0f', now_ms)}

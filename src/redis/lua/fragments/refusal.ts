@@ -30,8 +30,8 @@ local function refuse(answer, letter)
     local with_entry = noted(entry)
     if with_entry then call('HSET', record, 'ops', with_entry) end
   else
-    -- Without a trace there is no telling what was written before.
-    call('SET', gone, joined_trace(was_gone and entry or entry .. '!', ''), 'PX', ${TRACE_MS})
+    -- No deletion has left this trace: `?`, a record may have expired before.
+    call('SET', gone, joined_trace(was_gone and entry or entry .. '?', ''), 'PX', ${TRACE_MS})
   end
   return answer
 end
