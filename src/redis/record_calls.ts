@@ -260,7 +260,10 @@ export class RecordCalls {
             lease_rule: lease?.rule ?? "",
           },
         }),
-      decode: () => version + 1,
+      decode: (answer) => {
+        if (!Array.isArray(answer)) return version + 1;
+        throw new VersionConflictError(key, version, Number(answer[1]));
+      },
       versionOf: (made) => made,
       otherwise: () => this.#compareAndSwap(write, expected, lease, names),
     };

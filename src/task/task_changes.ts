@@ -111,11 +111,7 @@ export class TaskChanges {
         operationId = newOperationId();
       }
       try {
-        return await this.#records.replace(
-          changed,
-          record!.lease?.fence,
-          operationId,
-        );
+        return await this.#records.replace(changed, record!, operationId);
       } catch (error) {
         if (error instanceof FencedError) endedFence = error.fence;
         else if (!(error instanceof VersionConflictError)) throw error;

@@ -116,24 +116,26 @@ export class TaskRepository {
    * Writes a changed record over the very one it was made from; with a final
    * state, the lease ends in the same write.
    *
-   * @param fence The lease of the record it was made from.
+   * @param before The record it was made from.
    * @param operationId The name of the write.
    * @throws {VersionConflictError} If another record is stored.
    * @throws {FencedError} If that lease has ended.
    */
   async replace(
     record: TaskRecord,
-    fence: number | undefined,
+    before: TaskRecord,
     operationId: string,
   ): Promise<TaskRecord> {
     const { taskId } = record.task;
+    const { version: expected, etag } = before;
+    const fence = before.lease?.fence;
     const data = await this.#codec.encode(record);
     const meta = metaOf(record);
     try {
       const version = await this.#backend.putIfVersion(
         makeKey(record.ownerId, taskId),
         data,
-        record,
+        { version: expected, etag, meta: metaOf(before) },
         fence === undefined
           ? { ...meta, operationId }
           : { ...meta, operationId, fence, releaseLease: !meta.active },

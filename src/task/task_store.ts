@@ -352,7 +352,8 @@ export class TaskStore implements AsyncDisposable {
    * are refused. The storage judges, by its own clock. A lease changes neither
    * the version of the task nor what is stored of it.
    *
-   * @returns The task with its lease.
+   * @returns The task with its lease: the record to go on with. A record from
+   * before the lease does not know of it.
    * @throws {LeaseHeldError} If another worker holds it.
    * @throws {TypeError} If the backend keeps no leases.
    */

@@ -13,6 +13,8 @@ import type { WorkerOrders } from "./worker.ts";
 import { workerEnabled } from "./worker_gate.ts";
 import { deadline, pause, waitUntil } from "../support/wait.ts";
 
+/** How far an instance may be off in what it thinks of a lease. */
+const ESTIMATE_MS = 100;
 const FOR_MS = 600;
 const HOLDER = "worker-1";
 
@@ -32,7 +34,8 @@ workerTest("task_of_a_killed_worker_fails_once", async (redis) => {
   // Read after its death: nothing more is written by it.
   const last = await stores[1]!.get(taskId, "alice");
   const endMs = Date.parse(last.lease!.expiresAt);
-  assert(endMs - Date.now() <= FOR_MS);
+  // An estimate: the clock of Redis decides.
+  assert(endMs - Date.now() <= FOR_MS + ESTIMATE_MS);
   assertEquals(last.task.status, "working", "not before the lease is over");
 
   // Many readers, over and over: one of them fails it, as soon as it may.
@@ -42,12 +45,15 @@ workerTest("task_of_a_killed_worker_fails_once", async (redis) => {
   for (const { record, readMs } of seen) {
     assertEquals(record, seen[0]!.record);
     const lateMs = readMs - endMs;
-    assert(lateMs >= 0, `failed ${-lateMs} ms before its lease was over`);
+    assert(
+      lateMs >= -ESTIMATE_MS,
+      `failed ${-lateMs} ms before its lease was over`,
+    );
     assert(lateMs < 500, `failed ${lateMs} ms after its lease was over`);
   }
   const { record } = seen[0]!;
   assertEquals(record.version, last.version + 1, "one write");
-  assertEquals(record.lease?.holder, HOLDER);
+  assertEquals(record.lostLease?.holder, HOLDER);
   assert(record.task.statusMessage!.startsWith("worker lost"));
   // What it had done stays.
   assertEquals(record.variables, last.variables);

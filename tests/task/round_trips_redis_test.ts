@@ -139,8 +139,10 @@ redisTest("task_wait_of_ten_seconds_is_quiet", async (redis) => {
       const named = words.some((word) => word.startsWith(redis.prefix));
       if (named && from !== "lua" && words[0] !== "PUBSUB") clients.add(from);
     }
+    // Connections are asked whether they live, whatever is done on them.
     return commands.filter(({ from }) => clients.has(from))
-      .map(({ words }) => words[0]!.toLowerCase());
+      .map(({ words }) => words[0]!.toLowerCase())
+      .filter((name) => name !== "ping");
   };
 
   let waiting: Promise<unknown> = Promise.resolve();
@@ -152,7 +154,7 @@ redisTest("task_wait_of_ten_seconds_is_quiet", async (redis) => {
     await subscribers(1);
     await pause(100);
   });
-  assertEquals(ours(start), ["ssubscribe", "evalsha"]);
+  assertEquals(ours(start), ["ssubscribe", "hmget"]);
   const after = await monitor.during(async () => {
     await assertRejects(() => waiting, TaskTimeoutError);
     await subscribers(0);

@@ -255,7 +255,7 @@ export class ScriptExecutor {
           ),
         );
       }
-      if (code === 0 && call.otherwise !== undefined) {
+      if (answer === 0 && call.otherwise !== undefined) {
         operation.call = call.otherwise();
         return this.#try(operation);
       }

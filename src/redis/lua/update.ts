@@ -16,7 +16,8 @@ import { REPLY } from "./reply.ts";
  * It needs no look for its own id and no deadline: an etag never recurs, so a
  * repetition finds another newest write.
  *
- * Answers 1; 0 where `put_if_version` has to decide. Nothing is written then.
+ * Answers 1; `{0, actual version}` on a conflict; 0 where `put_if_version` has to
+ * decide. Nothing is written then.
  */
 export const LUA_UPDATE: LuaScript<
   "record",
@@ -56,7 +57,14 @@ if fence ~= '' then
 else
   ops = call('HGET', record, 'ops')
 end
-if not ops or string.find(ops, old, 2, true) ~= 2 or #ops > 500 then return 0 end
+if not ops or #ops > 500 then return 0 end
+if string.find(ops, old, 2, true) ~= 2 then
+  local newest = string.match(ops, '^[^|]*|[^|]*|[^|]*|([^ ]* )')
+  -- The expected write, in another place.
+  if not newest or newest == string.match(old, '[^|]*$') then return 0 end
+  if newest == string.match(new, '([^|]* )[^ ]+ $') then return ${REPLY.applied} end
+  return {${REPLY.conflict}, (string.match(newest, '^%d+'))}
+end
 if string.byte(new) == 49 and string.byte(ops) ~= 49 then return 0 end
 if now < string.sub(ops, -10) then
   new = new .. string.sub(ops, #old + 2)

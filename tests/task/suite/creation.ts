@@ -36,7 +36,10 @@ export function creationTests(test: TaskTest): void {
     assert(UUID_V4.test(task.taskId), task.taskId);
     const createdMs = Date.parse(task.createdAt);
     assert(createdMs >= startMs && createdMs <= Date.now());
-    assertEquals(record, {
+    const { runId, etag, createdOrder: _, ...shown } = record;
+    // Random, and no run has the name of another.
+    for (const id of [runId, etag]) assert(id!.length >= 11, id);
+    assertEquals(shown, {
       task: {
         taskId: task.taskId,
         status: "working",
@@ -54,7 +57,7 @@ export function creationTests(test: TaskTest): void {
     });
     assertEquals(await store.get(task.taskId, OWNER), record);
     const { json } = await stored(store.backend, task.taskId);
-    assertEquals({ ...json, version: 1 }, record as unknown);
+    assertEquals({ ...json, version: 1, etag }, record as unknown);
   });
 
   test("create_takes_its_options", async (ground) => {

@@ -6,6 +6,7 @@
  */
 
 import {
+  type LeaseOptions,
   makeKey,
   type StorageBackend,
   type TaskRecord,
@@ -77,7 +78,10 @@ export const STRANGER = "mallory";
 /** The method most tasks are made by. */
 export const METHOD = "tools/call";
 /** More tasks than any test makes. */
-export const ROOMY = { maxTasksPerOwner: 10_000 };
+export const ROOMY = {
+  maxTasksPerOwner: 10_000,
+  maxActiveTasksPerOwner: 10_000,
+};
 
 /** Makes a task and takes it to a state. */
 export async function taskIn(
@@ -90,19 +94,33 @@ export async function taskIn(
   return await store.updateStatus(record, owner, status, `now ${status}`);
 }
 
-/** A store whose clock the test moves. */
-export async function clocked(ground: TestEnv) {
-  let now = Date.now();
-  const clock = () => now;
-  const store = await ground.open({
-    clock,
-    // Nothing here may end before its time.
-    limits: { ...ROOMY, maxTtlMs: 24 * 3600_000, defaultTtlMs: 24 * 3600_000 },
-  });
-  return { store, clock, pass: (ms: number) => now += ms };
+/**
+ * A lease long enough for what a test does under it; where time is real, short
+ * enough to be waited for.
+ */
+export function leaseFor(
+  ground: TestEnv,
+  holder = "worker-1",
+): LeaseOptions {
+  return { holder, forMs: ground.movesTheClock ? 60_000 : 1500 };
 }
 
-/** What stands in the storage: parsed, as text, and its version. */
+/** The time between two looks at a lease that runs out. */
+export async function untilLost(
+  ground: TestEnv,
+  { forMs }: LeaseOptions,
+): Promise<void> {
+  await ground.elapse(ground.movesTheClock ? forMs : forMs + 20);
+}
+
+/** A record as two reads of it agree on: without estimates of the time. */
+export function settled({ lease, ...record }: TaskRecord): object {
+  return lease === undefined
+    ? record
+    : { ...record, lease: { holder: lease.holder, fence: lease.fence } };
+}
+
+/** What is stored: parsed, as text, and its version. */
 export async function stored(
   backend: StorageBackend,
   taskId: string,
@@ -156,24 +174,46 @@ export function recordJson(
 }
 
 /**
- * The same storage, but something happens before each compare-and-swap: the
- * moment between a store's read and its write, which no timing hits for sure.
+ * The same storage, but something happens before each call of a method (of the
+ * backend or of its leases): the moment between a store's read and its write,
+ * which no timing hits for sure.
  */
 export function interleaved(
   backend: StorageBackend,
   before: () => Promise<unknown>,
+  method = "putIfVersion",
 ): StorageBackend {
-  return new Proxy(backend, {
-    get(target, name) {
-      const value = Reflect.get(target, name, target);
-      if (typeof value !== "function") return value;
-      if (name !== "putIfVersion") return value.bind(target);
-      return async (...args: unknown[]) => {
-        await before();
-        return await value.apply(target, args);
-      };
-    },
+  return intercepted(backend, async (name, call) => {
+    if (name === method) await before();
+    return await call();
   });
+}
+
+/**
+ * The same storage, whose calls a test may count, delay or fail. Methods of
+ * the leases have `leases.` in front of their names.
+ */
+export function intercepted(
+  backend: StorageBackend,
+  around: (name: string, call: () => Promise<unknown>) => Promise<unknown>,
+): StorageBackend {
+  const wrap = <T extends object>(target: T, prefix: string): T =>
+    new Proxy(target, {
+      get(_, name) {
+        const value = Reflect.get(target, name, target);
+        if (name === "leases" && typeof value === "object") {
+          return wrap(value as object, "leases.");
+        }
+        if (typeof value !== "function") return value;
+        if (name === "watch") return value.bind(target);
+        return (...args: unknown[]) =>
+          around(
+            prefix + String(name),
+            () => Promise.resolve(value.apply(target, args)),
+          );
+      },
+    });
+  return wrap(backend, "");
 }
 
 /** The value as one of a class; fails, with what it is, if it is not. */

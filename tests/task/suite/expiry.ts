@@ -11,7 +11,7 @@ import {
   type TaskRecord,
 } from "../../../mod.ts";
 import { waitUntil } from "../../support/wait.ts";
-import { METHOD, OWNER, rejection, type TaskTest } from "./env.ts";
+import { METHOD, OWNER, rejection, type TaskTest, untilLost } from "./env.ts";
 import { MUTATIONS } from "./transitions.ts";
 
 export function expiryTests(test: TaskTest): void {
@@ -79,6 +79,7 @@ export function expiryTests(test: TaskTest): void {
       },
       expiresAt: new Date(createdMs + 130_000).toISOString(),
       version: 2,
+      etag: later.etag,
     });
     assertEquals(await store.get(first.task.taskId, OWNER), later);
     const sooner = await store.touch(later, OWNER, { ttlMs: 30_000 });
@@ -114,8 +115,9 @@ export function expiryTests(test: TaskTest): void {
         (record) => store.cancel(record, OWNER),
         (record) => store.updateStatus(record, OWNER, "completed"),
         async (record) => {
-          await store.lease(record, OWNER, { forMs: 1, holder: "w" });
-          now += 1;
+          const lease = { forMs: 1, holder: "w" };
+          await store.lease(record, OWNER, lease);
+          await untilLost(ground, lease);
           return await store.get(record.task.taskId, OWNER);
         },
       ];

@@ -121,7 +121,8 @@ export function limitTests(test: TaskTest): void {
   test("defaults_are_those_of_the_design", async (ground) => {
     const store = await ground.open();
     assertEquals(store.limits, {
-      maxTasksPerOwner: 100,
+      maxTasksPerOwner: 1000,
+      maxActiveTasksPerOwner: 100,
       defaultTtlMs: 3600_000,
       maxTtlMs: 24 * 3600_000,
       maxVariablesBytes: 1024 * 1024,
@@ -133,7 +134,7 @@ export function limitTests(test: TaskTest): void {
       () => store.create(OWNER, METHOD),
       ResourceExhaustedError,
     );
-    assert(error.message.includes("100"), error.message);
+    assert(error.message.includes("100 active"), error.message);
     const [{ task } = { task: undefined }] = (await store.list(OWNER)).tasks;
     const set = (variables: Record<string, unknown>) =>
       store.setVariables(task!.taskId, OWNER, variables);

@@ -94,9 +94,9 @@ export class TaskModel {
     if (command.kind === "create") return this.#create(command);
     if (command.kind === "list") {
       const own = this.#of(owner).map((task) => this.#settled(task));
-      return own.sort((a, b) =>
-        b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1)
-      ).map((task) => ({ ...task }));
+      // The newest first; of one millisecond, the one made last.
+      return own.toReversed().sort((a, b) => b.createdAt - a.createdAt)
+        .map((task) => ({ ...task }));
     }
     const task = this.find(owner, id);
     if (command.kind === "delete") {
@@ -157,6 +157,8 @@ export class TaskModel {
       expiresAt: this.now + ttlMs,
       version: 1,
     };
+    // Behind all others, also where one of its id was there before.
+    this.#tasks.delete(`${owner} ${id}`);
     this.#tasks.set(`${owner} ${id}`, task);
     return { ...task };
   }
@@ -173,8 +175,10 @@ export class TaskModel {
         (task.holder !== undefined || command.kind === "renew");
       if (taken) return ["LeaseHeldError"];
       task.holder = command.holder;
-      task.leaseEnd = this.now + command.forMs;
-      task.version++;
+      // Where the storage's clock is not the test's, none runs out.
+      task.leaseEnd = this.#options.expires
+        ? this.now + command.forMs
+        : Infinity;
       return { ...task };
     }
     if (command.kind === "variables") {
@@ -213,10 +217,8 @@ export class TaskModel {
     task.updatedAt = this.now;
     task.status = status;
     if (!isFinalStatus(status)) return;
-    if (!task.lost) {
-      task.holder = undefined;
-      task.leaseEnd = Infinity;
-    }
+    if (!task.lost) task.holder = undefined;
+    task.leaseEnd = Infinity;
     if (this.#options.retention === "completion") {
       // The TTL, which `touch` may have changed, begins anew.
       task.expiresAt += this.now - task.createdAt;

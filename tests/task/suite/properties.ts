@@ -127,6 +127,9 @@ async function compare(
       // Where the storage's clock is not the test's, nothing may end.
       Object.assign(command, { ttlMs: command.ttlMs + 100 * HOUR_MS });
     }
+    if ("forMs" in command && !expires) {
+      Object.assign(command, { forMs: command.forMs + 100 * HOUR_MS });
+    }
     const key = `${owner} ${command.id}`;
     const expected = model.run(command);
     if (command.kind === "pass") {
@@ -142,8 +145,18 @@ async function compare(
     const record = records.at(command.via === "first" ? 0 : -1);
     const ref = command.via === "id" ? command.id : record ?? command.id;
     const actual = await answer(stores[n % 2]!, command, owner, ref);
-    assertEquals(actual.answer, expected, `${n}: ${JSON.stringify(command)}`);
-    if (actual.record) seen.set(key, [...records, actual.record]);
+    // A renewal reads nothing: it answers with the record it was given.
+    const known = command.kind === "renew" ? leaseAlone : withoutEstimates;
+    assertEquals(
+      known(actual.answer),
+      known(expected),
+      `${n}: ${JSON.stringify(command)}`,
+    );
+    if (actual.record) {
+      // A record from before a lease does not know of it.
+      const earlier = command.kind === "lease" ? [] : records;
+      seen.set(key, [...earlier, actual.record]);
+    }
   }
   for (const owner of OWNERS) {
     for (const id of IDS) await stores[0]!.delete(id, `${owner} ${run}`);
@@ -218,10 +231,28 @@ function isRecord(value: unknown): value is TaskRecord {
   return typeof value === "object" && value !== null && "task" in value;
 }
 
+/** The end of a lease, which records only estimate. */
+const NO_ESTIMATE = 0;
+
+/** An answer of the model, without what a store only estimates. */
+function withoutEstimates(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutEstimates);
+  return typeof value === "object" && value !== null && "leaseEnd" in value
+    ? { ...value, leaseEnd: NO_ESTIMATE }
+    : value;
+}
+
+/** The task and its holder, or the error. */
+function leaseAlone(value: unknown): unknown {
+  if (Array.isArray(value)) return value;
+  const { id, holder } = value as ModelTask;
+  return { id, holder };
+}
+
 /** What the model knows of a record. */
 function project(record: TaskRecord): ModelTask {
-  const { task, lease } = record;
-  const lost = lease?.lostAt !== undefined;
+  const { task, lease, lostLease } = record;
+  const lost = lostLease !== undefined;
   return {
     id: task.taskId,
     owner: record.ownerId,
@@ -231,8 +262,8 @@ function project(record: TaskRecord): ModelTask {
     variables: record.variables as Record<string, number>,
     result: record.result as number | null,
     code: record.error?.code,
-    holder: lease?.holder,
-    leaseEnd: lease ? Date.parse(lease.expiresAt) : Infinity,
+    holder: lease?.holder ?? lostLease?.holder,
+    leaseEnd: NO_ESTIMATE,
     lost,
     createdAt: Date.parse(task.createdAt),
     updatedAt: Date.parse(task.lastUpdatedAt),

@@ -59,7 +59,7 @@ export function signalTests(test: TaskTest): void {
     for (const reason of await Promise.all(signals.map(reasonOf))) {
       assertEquals(as(LeaseLostError, reason).holder, "w");
     }
-    assertEquals((await client.get(task.taskId, OWNER)).version, 3);
+    assertEquals((await client.get(task.taskId, OWNER)).version, 2);
   });
 
   test("signal_fires_at_once_for_what_is_over", async (ground) => {
