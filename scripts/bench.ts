@@ -51,7 +51,7 @@ const { values: options } = parseArgs({
 const settings: Omit<Settings, "url"> = {
   inflight: integer("inflight", options.inflight, 1),
   bytes: integer("bytes", options.bytes, 64),
-  rounds: integer("rounds", options.rounds ?? (options.short ? "5" : "21"), 1),
+  rounds: integer("rounds", options.rounds ?? (options.short ? "15" : "21"), 1),
   calls: integer("calls", options.calls ?? (options.short ? "500" : "2000"), 1),
   records: options.short ? 4_000 : 20_000,
   only: options.only,
@@ -61,12 +61,7 @@ const settings: Omit<Settings, "url"> = {
 const std = await findStd();
 const all: Figures[] = [];
 for (const runtime of runtimes(options.runtime)) {
-  await using server = await startRedisServer();
-  const figures = await measureOn(
-    runtime,
-    { ...settings, url: server.url },
-    std,
-  );
+  const figures = await measure(runtime);
   printFigures(figures);
   printGoals(judge(figures));
   all.push(figures);
@@ -77,12 +72,30 @@ if (options.json !== undefined) {
 }
 if (options.short) await compareWithBaseline(all[0]!);
 
-/** Fails the process where a run is worse than the baseline. */
+/** Measures on a server of its own. */
+async function measure(runtime: Runtime): Promise<Figures> {
+  await using server = await startRedisServer();
+  return await measureOn(runtime, { ...settings, url: server.url }, std);
+}
+
+/**
+ * Fails the process where a run is worse than the baseline, and a second run
+ * too: what happens once in many calls, or to a machine, does not recur.
+ */
 async function compareWithBaseline(figures: Figures): Promise<void> {
   const now = baselineOf(figures);
   if (options.record) return await writeBaseline(now);
-  const found = regressions(now, await readBaseline());
-  for (const line of found) console.error(`regression: ${line}`);
+  const before = await readBaseline();
+  let found = regressions(now, before);
+  if (found.length > 0) {
+    for (const { text } of found) console.log(`seen once: ${text}`);
+    const again = await measure(runtimes(options.runtime)[0]!);
+    const recurring = new Set(
+      regressions(baselineOf(again), before).map(({ id }) => id),
+    );
+    found = found.filter(({ id }) => recurring.has(id));
+  }
+  for (const { text } of found) console.error(`regression: ${text}`);
   console.log(`\n${found.length} regressions`);
   if (found.length > 0) Deno.exitCode = 1;
 }

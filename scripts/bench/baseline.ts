@@ -49,35 +49,47 @@ export function baselineOf({ costs, memory }: Figures): Baseline {
   };
 }
 
-/** Says what is worse than the baseline, or is not in it; one line each. */
-export function regressions(now: Baseline, before: Baseline): string[] {
-  const found: string[] = [];
-  const kinds = ["round trips", "commands sent", "commands inside scripts"];
+/** Something that is worse than the baseline. */
+export interface Regression {
+  /** The same in every run: the operation or kind, and what is worse. */
+  readonly id: string;
+  /** One line that says both values. */
+  readonly text: string;
+}
+
+const COUNTED = ["round trips", "commands sent", "commands inside scripts"];
+
+/** Finds what is worse than the baseline, or is not in it. */
+export function regressions(now: Baseline, before: Baseline): Regression[] {
+  const found: Regression[] = [];
+  const compare = (
+    name: string,
+    what: string,
+    value: number,
+    known: number | undefined,
+    margin: number,
+  ) => {
+    if (known !== undefined && value <= known * margin) return;
+    const was = known === undefined
+      ? "not in the baseline: record it with --record"
+      : `${known} in the baseline`;
+    found.push({
+      id: `${name}: ${what}`,
+      text: `${name}: ${what}: ${value}, ${was}`,
+    });
+  };
   for (const [name, counts] of Object.entries(now.counts)) {
-    const known = before.counts[name];
-    if (known === undefined) {
-      found.push(`${name}: not in the baseline; record it with --record`);
-      continue;
-    }
     for (const [i, count] of counts.entries()) {
-      if (count > known[i]!) {
-        found.push(
-          `${name}: ${count} ${kinds[i]}, ${known[i]} in the baseline`,
-        );
-      }
+      compare(name, COUNTED[i]!, count, before.counts[name]?.[i], 1);
     }
   }
-  const ratios: [string, Baseline["memory"], Baseline["memory"]][] = [
-    ["server time in HSET scripts", now.serverTime, before.serverTime],
-    ["memory in bare hashes", now.memory, before.memory],
-  ];
-  for (const [what, values, known] of ratios) {
-    for (const [name, value] of Object.entries(values)) {
-      const limit = known[name] === undefined ? NaN : known[name] * MARGIN;
-      if (value > limit) {
-        found.push(`${name}: ${what} ${value}, ${known[name]} in the baseline`);
-      }
-    }
+  for (const [name, ratio] of Object.entries(now.serverTime)) {
+    const known = before.serverTime[name];
+    compare(name, "server time in HSET scripts", ratio, known, MARGIN);
+  }
+  for (const [kind, ratio] of Object.entries(now.memory)) {
+    const known = before.memory[kind];
+    compare(kind, "memory in bare hashes", ratio, known, MARGIN);
   }
   return found;
 }

@@ -2,7 +2,14 @@
 
 import { connect, createServer, type Server } from "node:net";
 
-/** Passes everything on, and counts bursts of requests. */
+/** How long requests must have paused before answers are passed on. */
+const PAUSE_MS = 1;
+
+/**
+ * Passes everything on, and counts bursts of requests. Answers are held back
+ * until the client has paused: a long pipeline is one round trip, though its
+ * first answers come before its last requests have been sent.
+ */
 export class CountingProxy {
   /** Bursts of requests, each followed by an answer. */
   roundTrips = 0;
@@ -19,16 +26,30 @@ export class CountingProxy {
     const proxy = new CountingProxy(server);
     server.on("connection", (client) => {
       let answered = true;
+      let held: Uint8Array[] = [];
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const passOn = () => {
+        timer = undefined;
+        if (held.length === 0) return;
+        for (const bytes of held) client.write(bytes);
+        held = [];
+        answered = true;
+      };
+      const passOnLater = () => {
+        clearTimeout(timer);
+        timer = setTimeout(passOn, PAUSE_MS);
+      };
       const redis = connect({ host: hostname, port: Number(port) });
       redis.setNoDelay(true);
       client.on("data", (bytes) => {
         if (answered) proxy.roundTrips++;
         answered = false;
         redis.write(bytes);
+        if (timer !== undefined) passOnLater();
       });
       redis.on("data", (bytes) => {
-        answered = true;
-        client.write(bytes);
+        held.push(bytes);
+        if (timer === undefined) passOnLater();
       });
       for (const [one, other] of [[client, redis], [redis, client]] as const) {
         one.on("error", () => other.destroy());

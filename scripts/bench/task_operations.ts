@@ -40,8 +40,9 @@ const LISTED = 1_000;
 let groups = 0;
 const newGroup = () => `new-task${++groups}`;
 
-/** Both sides of every operation. */
+/** Both sides of every operation; only ours in short runs. */
 export async function taskOperations(bed: Bed): Promise<Operation[]> {
+  if (bed.settings.short) return taskStoreOperations(bed);
   const original = await new OriginalPattern(bed.tuned, `${PREFIX}-original`)
     .open();
   return [...taskStoreOperations(bed), ...originalOperations(bed, original)];

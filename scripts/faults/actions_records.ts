@@ -42,7 +42,7 @@ export function aWrite(
     meta: {
       operationId,
       active: random.chance(0.5),
-      expiresAt: life < 0.1
+      expiresAt: life < 0.04
         ? Date.now() + random.integer(100, 3000)
         : life < 0.85
         ? Date.now() + HOUR_MS

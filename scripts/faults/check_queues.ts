@@ -40,11 +40,16 @@ export function queuePoint(
   call: Call,
   { pushed, taken }: Messages,
 ): number | undefined {
-  if (call.operation === "push") return pushed.get(call.token)?.[0];
-  const { answer } = call;
-  return answer?.is === "messages" && answer.messages.length > 0
-    ? taken.get(answer.messages[0]!)?.[0]
+  const { operation, token, answer } = call;
+  const message = operation === "push"
+    ? token
+    : answer?.is === "messages"
+    ? answer.messages[0]
     : undefined;
+  if (message === undefined) return undefined;
+  // One that was stored twice is reported; which is whose cannot be told.
+  if ((pushed.get(message)?.length ?? 0) > 1) return undefined;
+  return (operation === "push" ? pushed : taken).get(message)?.[0];
 }
 
 /** Whether a queue was so empty, or so full, at some time of the call. */

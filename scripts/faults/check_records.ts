@@ -138,6 +138,7 @@ function unmetCondition(call: Call, before: State): string | undefined {
 /** Checks what each writer of a record was told. */
 export function checkAnswers(
   calls: readonly Call[],
+  truth: Truth,
   writes: ReadonlyMap<string, readonly Write[]>,
   /** Writes a failover has lost, and whether those confirmed, too. */
   lostWrites: ReadonlyMap<string, boolean>,
@@ -187,6 +188,7 @@ function checkSuccess(call: Call, { state }: Write, findings: Findings): void {
     : undefined;
   // Of a lease that has ended with its record meanwhile, no fence is known.
   if (answer?.is === "fence" && answer.fence === ENDED_FENCE) return;
+  if (state.token === ANY) return;
   const is = answer?.is === "fence" ? state.lease?.fence : state.version;
   if (told !== undefined && told !== is) {
     const detail = `told ${told}, wrote ${is}`;

@@ -88,7 +88,7 @@ export function trace(
   if (call) lines.push(`  ${describe(call)}`);
   const near = states.findIndex((state) => state.at >= (at ?? 0));
   const from = Math.max(0, (near < 0 ? states.length : near) - 4);
-  for (const state of states.slice(from, from + 9)) {
+  for (const state of states.slice(from, from + 14)) {
     lines.push(
       `    @${state.at}: ${
         state.version === 0 ? "absent" : `version ${state.version}`

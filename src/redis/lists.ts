@@ -27,6 +27,8 @@ interface NamedTasks {
   readonly tasks: string[];
   /** Where more may follow; `undefined`: nowhere. */
   readonly next: Position | undefined;
+  /** Whether it is not known that more follow there. */
+  readonly isOpen: boolean;
 }
 
 /** What a list asks for. */
@@ -73,13 +75,20 @@ export class RedisLists {
     const { after: start, ...query } = checkPage(options);
     let after = start;
     while (true) {
-      const { tasks, next } = await this.#name(prefix, owner, query, after);
+      const { tasks, next, isOpen } = await this.#name(
+        prefix,
+        owner,
+        query,
+        after,
+      );
       const records = await this.#readAll(prefix, owner, tasks);
       if (next === undefined) return { records };
-      // An empty page is never handed out while more may follow: only behind
-      // a backlog of expired tasks does it take a further call.
+      // An empty page is handed out neither now nor next: only behind a backlog
+      // of expired tasks does that take further calls.
       if (records.length > 0) {
-        return { records, nextCursor: encodeCursor(query.order, next) };
+        return isOpen && !await this.#hasMore(prefix, owner, query, next)
+          ? { records }
+          : { records, nextCursor: encodeCursor(query.order, next) };
       }
       after = next;
     }
@@ -103,6 +112,23 @@ export class RedisLists {
       if (tasks.length > 0) await this.#dropStale(prefix, owner, tasks);
       after = next;
     } while (after !== undefined);
+  }
+
+  /** Whether a task follows behind a place. */
+  async #hasMore(
+    prefix: string,
+    owner: string,
+    query: ListQuery,
+    place: Position,
+  ): Promise<boolean> {
+    let after: Position | undefined = place;
+    while (after !== undefined) {
+      const one: ListQuery = { ...query, limit: 1 };
+      const named: NamedTasks = await this.#name(prefix, owner, one, after);
+      if (named.tasks.length > 0) return true;
+      after = named.next;
+    }
+    return false;
   }
 
   async #name(
@@ -131,7 +157,11 @@ export class RedisLists {
         }),
       decode: (answer) => answer as [number, string, string, string[]],
     });
-    return { tasks, next: more === 1 ? { createdAt, task } : undefined };
+    return {
+      tasks,
+      next: more === 0 ? undefined : { createdAt, task },
+      isOpen: more === 2,
+    };
   }
 
   /** Reads records by name: a plain command each, in one round trip. */

@@ -48,7 +48,9 @@ export function readRecord(
   clock: Pick<ServerClock, "now">,
 ): StoredRecord | undefined | "doubt" {
   const [version, data, expiresAt, ops, lease] = fields;
-  if (version == null && data == null && ops == null) return undefined;
+  if (version == null && data == null && expiresAt == null && ops == null) {
+    return undefined;
+  }
   if (expiresAt != null) {
     const seconds = Number(expiresAt);
     if (expiresAt === "" || !Number.isInteger(seconds) || seconds < 0) {

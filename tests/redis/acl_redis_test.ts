@@ -62,6 +62,9 @@ for (
     "+zrange",
     "+zcard",
     "+hdel",
+    "+set",
+    "+pexpiretime",
+    "+zscore",
   ]
 ) {
   serverTest(

@@ -17,7 +17,7 @@ import {
 } from "../../mod.ts";
 import { faultTest, type Ways, withSentinel } from "../support/faults_ways.ts";
 import { ownServerEnabled } from "../support/gate.ts";
-import type { CutAt } from "../support/proxy.ts";
+import { type CutAt, TcpProxy } from "../support/proxy.ts";
 import { redisTest } from "../support/redis_fixture.ts";
 import { HOUR, KEY, nthKey, OWNER } from "../support/suite/env.ts";
 import { waitUntil } from "../support/wait.ts";
@@ -226,8 +226,50 @@ redisTest(
   },
 );
 
+redisTest(
+  "swap_whose_answer_and_record_are_lost_is_unknown_in_the_next_life",
+  async (redis) => {
+    await using proxy = new TcpProxy(redis.url);
+    const cut = await redis.connect({}, proxy.url);
+    const direct = await redis.connect();
+    await direct.put(KEY, "first", HOUR);
+    const read = await direct.get(KEY);
+    proxy.cutNext("before reply", async () => {
+      // Another writer gives the record an end: the trace ends with it.
+      await direct.put(KEY, "theirs", { expiresAt: Date.now() + 20 });
+      await waitUntil(
+        "the end of the record",
+        () => direct.get(KEY).then(() => false, () => true),
+      );
+      await direct.create(KEY, "new life", { meta: HOUR });
+    });
+    const error = await assertRejects(
+      () => cut.putIfVersion(KEY, "ours", read, HOUR),
+      BackendError,
+    );
+    assertEquals(error.outcome, "unknown");
+    await holds(direct, "new life", 1);
+    await redis.close();
+  },
+);
+
+redisTest(
+  "delete_of_nothing_whose_answers_are_lost_is_false_and_no_conflict",
+  async (redis) => {
+    await using proxy = new TcpProxy(redis.url);
+    const cut = await redis.connect({}, proxy.url);
+    const cuts: CutAt[] = ["before request", "before reply"];
+    proxy.fault = (request) => {
+      const cut = /EVAL/.test(request) ? cuts.shift() : undefined;
+      return cut ? { cut } : undefined;
+    };
+    assertEquals(await cut.delete(KEY), false);
+    assertEquals(cuts, []);
+    await redis.close();
+  },
+);
+
 redisTest("queue_answers_that_are_lost_are_unknown", async (redis) => {
-  const { TcpProxy } = await import("../support/proxy.ts");
   await using proxy = new TcpProxy(redis.url);
   const cut = await redis.connect({}, proxy.url);
   const direct = await redis.connect();

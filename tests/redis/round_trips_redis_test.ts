@@ -34,13 +34,14 @@ for (const count of [10, 1000]) {
       const costs = async (
         roundTrips: number,
         call: () => Promise<unknown>,
+        commandsSent = roundTrips,
       ) => {
         // Once before: the server then knows the script.
         await call();
         const before = proxy.roundTrips;
         const commands = await monitor.during(call);
         assertEquals(proxy.roundTrips - before, roundTrips, `${call}`);
-        assertEquals(sent(commands, redis).length, roundTrips, `${call}`);
+        assertEquals(sent(commands, redis).length, commandsSent, `${call}`);
       };
       let version = 1;
       let n = count;
@@ -65,17 +66,17 @@ for (const count of [10, 1000]) {
       await costs(0, () => backend.cleanupExpired());
       await costs(2, async () => {
         assertEquals((await backend.listByPrefix(PREFIX)).length, count);
-      });
+      }, 1 + count);
       for (const limit of [1, 10, 1000]) {
         await costs(2, async () => {
           const { records } = await backend.listPage(PREFIX, { limit });
           assertEquals(records.length, Math.min(count, limit));
-        });
+        }, 1 + Math.min(count, limit));
       }
       const { nextCursor: cursor = "" } = await backend.listPage(PREFIX, {
         limit: 5,
       });
-      await costs(2, () => backend.listPage(PREFIX, { cursor, limit: 5 }));
+      await costs(2, () => backend.listPage(PREFIX, { cursor, limit: 5 }), 6);
     },
   );
 }

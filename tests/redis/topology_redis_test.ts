@@ -131,7 +131,7 @@ serversTest(
       "0 of 1 replicas",
     );
     assertEquals([error.outcome, error.version], ["applied", 2]);
-    assertEquals(await backend.get(key), { data: "b", version: 2 });
+    assertEquals((await backend.get(key)).version, 2);
     // A script cache that is lost costs a further round trip, not the answer.
     const fresh = servers.use(await startReplica(master));
     await waitForReplica(master);

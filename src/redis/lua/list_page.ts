@@ -16,8 +16,9 @@ const MOST_SORTED = 1000;
  * members: an owner with a backlog of expired tasks, or few active among many,
  * gets the rest of the page from a further call.
  *
- * Answers `{more, last_created, last_task, tasks}`: `more` is 1 if live tasks may
- * follow behind the place `last_…`.
+ * Answers `{more, last_created, last_task, tasks}`: `more` is 1 if live tasks
+ * follow behind the place `last_…`, 2 if the walk ended there before it was
+ * known.
  */
 export const LUA_LIST_PAGE: LuaScript<
   "created_index" | "expiry_index" | "active_index",
@@ -141,7 +142,7 @@ while rank < total and walked < ${MOST_WALKED} do
   rank = rank + #tasks
   walked = walked + #tasks
 end
-return {rank < total and 1 or 0, last_created, last_task, found}
+return {rank < total and 2 or 0, last_created, last_task, found}
 `,
   ],
 });
