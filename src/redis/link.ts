@@ -41,7 +41,7 @@ export function borrowLink(
 }
 
 function resendWarning(times: number): string {
-  return `the borrowed sentinel client has maxCommandRediscovers ${times}: while no master is found, commands wait for as many seconds instead of failing at once, and its own commands are sent again when an answer is lost (those of this library are not); create it with maxCommandRediscovers: 0`;
+  return `the borrowed sentinel client has maxCommandRediscovers ${times}: while no master is found, commands wait for as many seconds instead of failing at once, and its own commands are sent again when an answer is lost (those of this library are not); create it with maxCommandRediscovers: 0, and scanInterval: 1000 to look for the master again`;
 }
 
 /**

@@ -18,7 +18,10 @@ import { Watchdog } from "./watchdog.ts";
 
 /** The pause before subscriptions are restored again, in milliseconds. */
 const MIN_PAUSE_MS = 50;
-const MAX_PAUSE_MS = 1000;
+const MAX_PAUSE_MS = 250;
+
+/** For how long restored subscriptions are reported together, in milliseconds. */
+const RESET_MS = 10;
 
 /** A connection to a node, made like the client of that node. */
 interface Connection {
@@ -44,8 +47,8 @@ export class NodeSubscriber implements Subscriber {
   readonly #resets = new Set<() => void>();
   readonly #stopListening: () => void;
   readonly #watchdog: Watchdog;
-  #repairing = false;
   #timer?: ReturnType<typeof setTimeout> | undefined;
+  #resetTimer?: ReturnType<typeof setTimeout> | undefined;
   #pauseMs = MIN_PAUSE_MS;
   #closed = false;
 
@@ -101,7 +104,8 @@ export class NodeSubscriber implements Subscriber {
     this.#closed = true;
     this.#stopListening();
     this.#watchdog.stop();
-    clearTimeout(this.#timer);
+    this.#endPause();
+    clearTimeout(this.#resetTimer);
     this.#resets.clear();
     this.#subscriptions.clear();
     for (const { client } of this.#connections.values()) client.destroy();
@@ -127,12 +131,13 @@ export class NodeSubscriber implements Subscriber {
 
   /** Subscribes on the node of the channel; once for all who ask meanwhile. */
   #make(channel: string, subscription: Subscription): Promise<void> {
-    return subscription.made ??= this.#subscribe(channel, subscription)
-      .catch((error) => {
-        subscription.made = undefined;
-        subscription.connection = undefined;
-        throw error;
-      });
+    if (subscription.made) return subscription.made;
+    const made = this.#subscribe(channel, subscription).catch((error) => {
+      // Otherwise it is being made again already.
+      if (subscription.made === made) this.#unmake(subscription);
+      throw error;
+    });
+    return subscription.made = made;
   }
 
   async #subscribe(channel: string, subscription: Subscription): Promise<void> {
@@ -150,8 +155,8 @@ export class NodeSubscriber implements Subscriber {
     if (subscription.connection !== connection) {
       throw new Error("the connection for events was lost meanwhile");
     }
-    // All listeners left while it was being made.
-    if (this.#subscriptions.get(channel) !== subscription) {
+    // All listeners left while it was being made, and no others came.
+    if (this.#subscriptions.get(channel)?.connection !== connection) {
       client.sUnsubscribe(channel, this.#dispatch).catch(() => {});
     }
   }
@@ -195,25 +200,17 @@ export class NodeSubscriber implements Subscriber {
   }
 
   /** The topology may have changed: moves what is at another node by now. */
-  async #reassign(): Promise<void> {
+  #reassign(): void {
+    this.#endPause();
     if (!this.#link.isOpen) {
       // Its owner has closed it: nothing of ours may outlive it.
       for (const connection of [...this.#connections.values()]) {
         this.#lose(connection);
       }
-      clearTimeout(this.#timer);
-      this.#timer = undefined;
       return this.#reset();
     }
-    for (const [channel, subscription] of [...this.#subscriptions]) {
-      const { connection } = subscription;
-      if (connection === undefined) continue;
-      const like = await this.#link.nodeOf(channel).catch(() => undefined);
-      if (this.#closed) return;
-      if (like === undefined || like === connection.like) continue;
-      if (subscription.connection !== connection) continue;
-      this.#unmake(subscription);
-      connection.client.sUnsubscribe(channel, this.#dispatch).catch(() => {});
+    for (const [channel, subscription] of this.#subscriptions) {
+      this.#follow(channel, subscription);
     }
     for (const connection of [...this.#connections.values()]) {
       if (!connection.like.isOpen) this.#lose(connection);
@@ -221,29 +218,52 @@ export class NodeSubscriber implements Subscriber {
     this.#repair();
   }
 
-  /** Makes again what is not subscribed, and again until that succeeds. */
-  async #repair(): Promise<void> {
-    if (this.#closed || !this.#link.isOpen) return;
-    if (this.#repairing || this.#timer !== undefined) return;
-    const lost = [...this.#subscriptions].filter(([, { made }]) => !made);
-    if (lost.length === 0) return;
-    this.#repairing = true;
-    const results = await Promise.allSettled(
-      lost.map(([channel, subscription]) => this.#make(channel, subscription)),
-    );
-    this.#repairing = false;
-    if (this.#closed || !this.#link.isOpen) return;
-    if (results.every(({ status }) => status === "fulfilled")) {
-      this.#pauseMs = MIN_PAUSE_MS;
-    } else {
-      this.#timer = setTimeout(() => {
-        this.#timer = undefined;
-        this.#repair();
-      }, this.#pauseMs);
-      this.#pauseMs = Math.min(2 * this.#pauseMs, MAX_PAUSE_MS);
-    }
-    if (results.some(({ status }) => status === "fulfilled")) this.#reset();
+  async #follow(channel: string, subscription: Subscription): Promise<void> {
+    const { connection } = subscription;
+    if (connection === undefined) return;
+    const like = await this.#link.nodeOf(channel).catch(() => undefined);
+    if (this.#closed || like === undefined || like === connection.like) return;
+    if (subscription.connection !== connection) return;
+    this.#unmake(subscription);
+    connection.client.sUnsubscribe(channel, this.#dispatch).catch(() => {});
     this.#repair();
+  }
+
+  /** Makes again what is not subscribed, and again until that succeeds. */
+  #repair(): void {
+    if (this.#closed || !this.#link.isOpen || this.#timer !== undefined) return;
+    for (const [channel, subscription] of this.#subscriptions) {
+      // One node that does not answer keeps none of the others waiting.
+      if (subscription.made) continue;
+      this.#make(channel, subscription).then(
+        () => this.#onRestored(),
+        () => this.#repairLater(),
+      );
+    }
+  }
+
+  #onRestored(): void {
+    this.#pauseMs = MIN_PAUSE_MS;
+    if (this.#closed) return;
+    this.#resetTimer ??= setTimeout(() => {
+      this.#resetTimer = undefined;
+      this.#reset();
+    }, RESET_MS);
+  }
+
+  #repairLater(): void {
+    if (this.#closed || !this.#link.isOpen || this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#repair();
+    }, this.#pauseMs);
+    this.#pauseMs = Math.min(2 * this.#pauseMs, MAX_PAUSE_MS);
+  }
+
+  #endPause(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#pauseMs = MIN_PAUSE_MS;
   }
 
   #reset(): void {

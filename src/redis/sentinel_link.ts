@@ -32,8 +32,16 @@ abstract class SentinelLink extends BaseLink {
   }
 }
 
+/** How long a command may wait for a loan, in milliseconds. */
+const MAX_HELD_MS = 250;
+
+function noMaster(): NotSentError {
+  return new NotSentError("the master is being looked for");
+}
+
 /** A client of the master, lent by the sentinel for as long as it is in use. */
 interface Loan {
+  readonly client: NodeClient;
   readonly commands: NodeClient;
   inFlight: number;
   giveBack(): void;
@@ -56,6 +64,7 @@ export class BorrowedSentinelLink extends SentinelLink {
   readonly #held: HeldCommand[] = [];
   #loan?: Loan | undefined;
   #isAsking = false;
+  #isLate = false;
 
   get isReady(): boolean {
     return this.sentinel.isReady;
@@ -67,10 +76,17 @@ export class BorrowedSentinelLink extends SentinelLink {
     if (loan?.commands.isReady && !this.#isAsking) {
       return this.#sendOn(loan, args);
     }
+    if (this.#isLate) return Promise.reject(noMaster());
     return new Promise((resolve, reject) => {
       this.#held.push({ args, resolve, reject });
       if (!this.#isAsking) this.#ask();
     });
+  }
+
+  override nodeOf(key: string): Promise<NodeClient> {
+    // Under load another loan would be waited for without end.
+    const client = this.#loan?.client;
+    return client?.isReady ? Promise.resolve(client) : super.nodeOf(key);
   }
 
   #sendOn(loan: Loan, args: string[]): Promise<unknown> {
@@ -88,18 +104,33 @@ export class BorrowedSentinelLink extends SentinelLink {
   /** Asks for a loan, and sends what is held once it is made. */
   #ask(): void {
     this.#isAsking = true;
+    // A command that is held would look like one whose answer is owed.
+    const timer = setTimeout(() => {
+      this.#isLate = true;
+      for (const { reject } of this.#held.splice(0)) reject(noMaster());
+    }, MAX_HELD_MS);
+    const answered = () => {
+      clearTimeout(timer);
+      this.#isAsking = false;
+      this.#isLate = false;
+    };
     this.sentinel._execute(false, (client) =>
       // Never rejects: the sentinel would begin again.
       new Promise<void>((giveBack) => {
         const commands = client.withCommandOptions(COMMAND_OPTIONS);
-        const loan: Loan = { commands, inFlight: 0, giveBack };
+        const loan: Loan = { client, commands, inFlight: 0, giveBack };
+        const wasLate = this.#isLate;
+        answered();
         this.#loan = loan;
-        this.#isAsking = false;
         for (const { args, resolve, reject } of this.#held.splice(0)) {
           this.#sendOn(loan, args).then(resolve, reject);
         }
+        if (wasLate) this.notifyReady();
+        if (loan.inFlight > 0) return;
+        this.#loan = undefined;
+        giveBack();
       })).catch((cause) => {
-        this.#isAsking = false;
+        answered();
         const error = this.isOpen
           ? new NotSentError(cause)
           : new ClientClosedError();
@@ -135,7 +166,7 @@ export class OwnedSentinelLink extends SentinelLink {
     if (this.#commands?.isReady) return this.#commands.sendCommand(args);
     // Waiting for it here would look like waiting for an answer.
     this.#find().catch(() => {});
-    return Promise.reject(new NotSentError("the master is being looked for"));
+    return Promise.reject(noMaster());
   }
 
   override async nodeOf(_key: string): Promise<NodeClient> {

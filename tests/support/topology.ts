@@ -140,7 +140,13 @@ export async function command(
   server: { readonly url: string },
   args: string[],
 ): Promise<unknown> {
-  const client = await createClient({ url: server.url }).connect();
+  const client = createClient({
+    url: server.url,
+    socket: { reconnectStrategy: false },
+  });
+  // A server may be killed meanwhile: the command rejects.
+  client.on("error", () => {});
+  await client.connect();
   try {
     return await client.sendCommand(args);
   } finally {
