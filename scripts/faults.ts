@@ -36,7 +36,7 @@ const SHARES: Record<Mode, number> = { node: 0.6, sentinel: 0.2, cluster: 0.2 };
 const GATE_SECONDS = 150;
 
 /** Workers of an instance: fewer where faults take seconds to pass. */
-const WORKERS: Record<Mode, number> = { node: 8, sentinel: 3, cluster: 3 };
+const WORKERS: Record<Mode, number> = { node: 8, sentinel: 3, cluster: 2 };
 
 /** A round is checked as a whole; more calls would only take more memory. */
 const CALLS_A_ROUND = 50_000;

@@ -118,7 +118,7 @@ export async function startCluster(
       { weight: 3, kind: "CLUSTER FAILOVER", run: handOver },
       { weight: 6, kind: "slot migration", isVital: true, run: move },
     ],
-    faultEveryMs: 400,
+    faultEveryMs: 200,
     get isUsedUp() {
       return shards.every(({ lostDirs }) => lostDirs.length > 0);
     },

@@ -25,7 +25,7 @@ export async function startNode(prefix: string): Promise<Topology> {
         },
       },
     ],
-    faultEveryMs: 1000,
+    faultEveryMs: 500,
     isUsedUp: false,
     hasFailovers: false,
     open: (network) =>
