@@ -5,8 +5,8 @@ import type { RawClient } from "./bed.ts";
 /** Calls of a command since the last `CONFIG RESETSTAT`. */
 export interface CommandStats {
   readonly calls: number;
-  /** Server time of a call in microseconds, nested commands included. */
-  readonly usPerCall: number;
+  /** Server time of all of them in microseconds, nested commands included. */
+  readonly us: number;
 }
 
 /** Reads the statistics, by the command's name in lower case. */
@@ -22,7 +22,7 @@ export async function readCommandStats(
   ) {
     stats.set(name, {
       calls: Number(calls),
-      usPerCall: Number(us) / Math.max(1, Number(calls)),
+      us: Number(us),
     });
   }
   return stats;

@@ -37,7 +37,11 @@ export class CountingProxy {
       };
       const passOnLater = () => {
         clearTimeout(timer);
-        timer = setTimeout(passOn, PAUSE_MS);
+        // Twice: after a block of this process the first timer is overdue, and
+        // runs before the requests that have come meanwhile are read.
+        timer = setTimeout(() => {
+          timer = setTimeout(passOn, PAUSE_MS);
+        }, PAUSE_MS);
       };
       const redis = connect({ host: hostname, port: Number(port) });
       redis.setNoDelay(true);

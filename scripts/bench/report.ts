@@ -36,10 +36,10 @@ export function printFigures(figures: Figures): void {
     ]),
   );
   if (wakeUp) {
+    const [us, floor, ping] = [wakeUp.us, wakeUp.floorUs, wakeUp.pingUs]
+      .map((time) => time.toFixed(0));
     console.log(
-      `\ncompletion to wake-up: ${wakeUp.us.toFixed(0)} us; PING: ${
-        wakeUp.pingUs.toFixed(0)
-      } us`,
+      `\ncompletion to wake-up: ${us} us; script, event and read on bare node-redis: ${floor} us; PING: ${ping} us`,
     );
   }
 }

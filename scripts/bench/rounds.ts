@@ -9,7 +9,7 @@ import process from "node:process";
 import { type Bed, removeNew } from "./bed.ts";
 import type { Operation } from "./operation.ts";
 import { median } from "./statistics.ts";
-import { readCommandStats } from "./command_stats.ts";
+import { type CommandStats, readCommandStats } from "./command_stats.ts";
 
 /** What the rounds say of one operation. */
 export interface Timing {
@@ -79,7 +79,26 @@ async function timeOnce(
   await removeNew(bed.tuned);
   let serverUs = 0;
   for (const [command, count] of sent) {
-    serverUs += count * (stats.get(command)?.usPerCall ?? 0);
+    serverUs += count * usPerCall(stats, command);
   }
   return { us, serverUs, clientUs: (user + system) / calls };
+}
+
+/** A script may have been sent by its source where its digest was not ready. */
+const SCRIPT_COMMANDS = ["eval", "evalsha"];
+
+function usPerCall(
+  stats: ReadonlyMap<string, CommandStats>,
+  command: string,
+): number {
+  const same = SCRIPT_COMMANDS.includes(command) ? SCRIPT_COMMANDS : [command];
+  let calls = 0;
+  let us = 0;
+  for (const name of same) {
+    const found = stats.get(name);
+    if (!found) continue;
+    calls += found.calls;
+    us += found.us;
+  }
+  return calls === 0 ? 0 : us / calls;
 }

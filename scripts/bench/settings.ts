@@ -1,5 +1,7 @@
 /** What a measuring process is told, and what it answers; both are JSON. */
 
+import type { WakeUp } from "./wake_up.ts";
+
 /** The settings of a measuring process. */
 export interface Settings {
   /** The Redis, which belongs to the benchmark alone. */
@@ -49,6 +51,6 @@ export interface Figures {
   readonly costs: Readonly<Record<string, Cost>>;
   /** Bytes of `used_memory` a record takes, by kind of record. */
   readonly memory: Readonly<Record<string, number>>;
-  /** Median time from completion to wake-up and of a PING; full runs only. */
-  readonly wakeUp?: { readonly us: number; readonly pingUs: number };
+  /** Completion to wake-up; full runs only. */
+  readonly wakeUp?: WakeUp;
 }
