@@ -223,7 +223,7 @@ export class AnonymousOwnerError extends TaskError {
       INVALID_PARAMS,
       `owner ${
         JSON.stringify(ownerId)
-      } is anonymous: authenticate, or set allowAnonymous`,
+      } is anonymous: name who is authenticated (forOwner, defaultOwner or resolveOwner of an SdkTaskStore), or set allowAnonymous`,
     );
     this.name = "AnonymousOwnerError";
   }

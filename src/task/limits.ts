@@ -10,8 +10,11 @@ export interface TaskLimits {
   readonly maxTasksPerOwner?: number;
   /** Tasks of one owner that have not ended. Default: 100. */
   readonly maxActiveTasksPerOwner?: number;
-  /** The TTL of a task that asks for none, in milliseconds. Default: 1 hour. */
-  readonly defaultTtlMs?: number;
+  /**
+   * The TTL of a task that asks for none, in milliseconds; `null`: such a task
+   * has no end, where `maxTtlMs` is `Infinity`. Default: 1 hour.
+   */
+  readonly defaultTtlMs?: number | null;
   /** The longest TTL, in milliseconds; `Infinity`: none is too long. Default: 24 hours. */
   readonly maxTtlMs?: number;
   /** All variables of a task as JSON, in bytes of UTF-8. Default: 1 MiB. */
@@ -39,9 +42,10 @@ export function resolveLimits(limits: TaskLimits): Required<TaskLimits> {
   };
   for (const [name, value] of Object.entries(all)) {
     if (name === "maxTtlMs" && value === Infinity) continue;
-    requireInteger(`limits.${name}`, value, 1);
+    if (name === "defaultTtlMs" && value === null) continue;
+    requireInteger(`limits.${name}`, value as number, 1);
   }
-  if (all.defaultTtlMs > all.maxTtlMs) {
+  if ((all.defaultTtlMs ?? Infinity) > all.maxTtlMs) {
     throw new RangeError(
       `limits.defaultTtlMs is ${all.defaultTtlMs}: expected at most maxTtlMs, ${all.maxTtlMs}`,
     );

@@ -119,6 +119,11 @@ export class TaskStore implements AsyncDisposable {
     return this.#policy.limits;
   }
 
+  /** Whether the owners `""` and `"local"` are allowed. */
+  get allowAnonymous(): boolean {
+    return this.#allowAnonymous;
+  }
+
   /** Where the records are kept. */
   get backend(): StorageBackend {
     return this.#backend;
@@ -214,7 +219,7 @@ export class TaskStore implements AsyncDisposable {
   }
 
   /**
-   * Moves a task to another state.
+   * Moves a task to another state; with a message, to the state it is in, too.
    *
    * @throws {InvalidTransitionError} If its state does not allow it.
    */
@@ -224,10 +229,13 @@ export class TaskStore implements AsyncDisposable {
     status: TaskStatus,
     statusMessage?: string,
   ): Promise<TaskRecord> {
-    return this.update(task, ownerId, {
-      status,
+    return this.modify(task, ownerId, (record) => ({
+      // No state moves to itself, but its message may change.
+      status: status === record.task.status && statusMessage !== undefined
+        ? undefined
+        : status,
       statusMessage: statusMessage ?? null,
-    });
+    }));
   }
 
   /**

@@ -1,46 +1,143 @@
 /**
- * Who owns the tasks and messages of a call, for `SdkTaskStore` and
- * `SdkTaskMessageQueue` alike: both must name the same owner.
+ * The owner of the tasks and messages of a call, for `SdkTaskStore` and
+ * `SdkTaskMessageQueue` alike: both must name the same one.
+ *
+ * The SDK tells of a call its session at most. Three rules follow:
+ * - What is read is read for the owner the call names: the identity bound with
+ *   `forOwner`, else its session or what `resolveOwner` says of it, else
+ *   `defaultOwner`.
+ * - What is written without a session goes to the owner of the task, where
+ *   this process has made or read it for a session. SDK 1.24 to 1.31 queue a
+ *   task's questions so, and servers store results so. The SDK reads a task
+ *   for its client before it changes the task at that client's request.
+ * - A call that names no owner at all has the tasks of its process, by their
+ *   ids, which cannot be guessed. That is enough on stdio, where the process
+ *   is its client's. A stateless HTTP server looks the same from here, so such
+ *   a call lists nothing: no client learns the id of another's task.
  */
+
+import { AnonymousOwnerError, TaskError } from "../../task/errors.ts";
+import { INTERNAL_ERROR, protocolErrorOf } from "../client_errors.ts";
+import type { TaskRecord } from "../../task/record.ts";
+import type { TaskOwners } from "./task_owners.ts";
 
 /** How the owner of a call is found that is not bound to an identity. */
 export interface SdkOwnerOptions {
   /**
-   * The owner of calls without a session, as on stdio or a stateless server.
-   * Default: none; a `TaskStore` refuses such calls unless it allows anonymous
-   * owners.
+   * The owner of calls without a session, as on stdio. Default: this process,
+   * until it ends, and its tasks are found by their ids and not listed. Not
+   * for an HTTP server without sessions, whose clients would share all tasks:
+   * bind each request with `forOwner` there.
    */
   readonly defaultOwner?: string | undefined;
   /**
    * Finds the owner by the session of the call, for a server that keeps who
    * its sessions belong to. Default: the session id itself, so that tasks
-   * belong to one session and end their visibility with it.
+   * belong to one session and end their visibility with it. An error without
+   * a JSON-RPC code is not shown to clients.
    */
   readonly resolveOwner?:
     | ((sessionId: string | undefined) => string | Promise<string>)
     | undefined;
 }
 
-/** Finds the owner of one call; `""` for nobody. */
-export type OwnerOf = (sessionId: string | undefined) => Promise<string>;
+/** The owner TaskStore knows as the anonymous one. */
+const ANONYMOUS = "local";
 
-/** The owner by session, as the options say. */
-export function ownerBySession(
-  { defaultOwner = "", resolveOwner }: SdkOwnerOptions,
-): OwnerOf {
-  return async (sessionId) =>
-    resolveOwner ? await resolveOwner(sessionId) : sessionId ?? defaultOwner;
-}
+/** Finds the owners of calls. */
+export class CallOwner {
+  readonly #options: SdkOwnerOptions;
+  readonly #known: TaskOwners;
+  readonly #identity: string | undefined;
 
-/** The owner is this identity, whatever the session. */
-export function ownerByIdentity(identity: string): OwnerOf {
-  // A missing identity must never fall back to anything: it would be a way in.
-  if (typeof identity !== "string" || identity === "") {
-    throw new TypeError(
-      `identity is ${
-        identity === "" ? "empty" : typeof identity
-      }: expected the authenticated identity, a non-empty string`,
-    );
+  constructor(options: SdkOwnerOptions, known: TaskOwners, identity?: string) {
+    this.#options = options;
+    this.#known = known;
+    this.#identity = identity;
   }
-  return () => Promise.resolve(identity);
+
+  /**
+   * Returns the same for one identity, whatever the session.
+   *
+   * @throws {TypeError} If it is empty or not a string.
+   */
+  bind(identity: string): CallOwner {
+    // A missing identity must never fall back to anything: it would be a way in.
+    if (typeof identity !== "string" || identity === "") {
+      throw new TypeError(
+        `identity is ${
+          identity === "" ? "empty" : typeof identity
+        }: expected the authenticated identity, a non-empty string`,
+      );
+    }
+    return new CallOwner(this.#options, this.#known, identity);
+  }
+
+  /**
+   * Remembers a task that was made or read for this owner. What is bound to an
+   * identity is bound wherever the server uses it: no call is to reach such a
+   * task without the identity.
+   */
+  remember(record: TaskRecord): void {
+    if (this.#identity === undefined) this.#known.remember(record);
+  }
+
+  /** Returns the owner a call names; `""` if it names none. */
+  async named(sessionId: string | undefined): Promise<string> {
+    if (this.#identity !== undefined) return this.#identity;
+    const { defaultOwner = "", resolveOwner } = this.#options;
+    if (resolveOwner === undefined) return sessionId || defaultOwner;
+    try {
+      return await resolveOwner(sessionId);
+    } catch (cause) {
+      if (protocolErrorOf(cause)) throw cause;
+      throw new TaskError(
+        INTERNAL_ERROR,
+        "the owner of the call could not be determined",
+        { cause },
+      );
+    }
+  }
+
+  /** Returns the owner whose tasks and messages a call may read by id. */
+  async ofReader(sessionId: string | undefined): Promise<string> {
+    const named = await this.named(sessionId);
+    // What resolveOwner says is the last word, `""` included.
+    return this.#options.resolveOwner ? named : named || this.#known.unnamed;
+  }
+
+  /** Returns the owner of the task a call writes to. */
+  async ofWriter(
+    taskId: string,
+    sessionId: string | undefined,
+  ): Promise<string> {
+    return this.#ofTask(taskId, sessionId) ?? await this.ofReader(sessionId);
+  }
+
+  /**
+   * Returns the owner of the task a message is for.
+   *
+   * @throws {AnonymousOwnerError} If no owner is named and none is known: the
+   * message would wait where it is never read.
+   */
+  async ofPusher(
+    taskId: string,
+    sessionId: string | undefined,
+  ): Promise<string> {
+    const owner = this.#ofTask(taskId, sessionId) ??
+      await this.named(sessionId);
+    if (owner !== "") return owner;
+    if (this.#known.unnamed === ANONYMOUS) return ANONYMOUS;
+    throw new AnonymousOwnerError(owner);
+  }
+
+  /**
+   * A call with a session is about that session's tasks only: SDK 1.24 to 1.31
+   * queue answers for any task id a client writes into its request.
+   */
+  #ofTask(taskId: string, sessionId: string | undefined): string | undefined {
+    return this.#identity === undefined && !sessionId
+      ? this.#known.ownerOf(taskId)
+      : undefined;
+  }
 }

@@ -1,5 +1,6 @@
 /**
- * The `TaskMessageQueue` of `@modelcontextprotocol/sdk` 1.32 on our queues.
+ * The `TaskMessageQueue` of `@modelcontextprotocol/sdk` 1.24 to 1.32 on our
+ * queues.
  *
  * @module
  */
@@ -10,12 +11,10 @@ import {
   type MessageQueue,
   QueueFullError,
 } from "../../storage/message_queue.ts";
-import {
-  ownerByIdentity,
-  ownerBySession,
-  type OwnerOf,
-  type SdkOwnerOptions,
-} from "./owner.ts";
+import { AnonymousOwnerError } from "../../task/errors.ts";
+import { report, shownError } from "./errors.ts";
+import { CallOwner, type SdkOwnerOptions } from "./owner.ts";
+import { taskOwnersOf } from "./task_owners.ts";
 import type { SdkQueuedMessage } from "./types.ts";
 
 /** Options of an {@linkcode SdkTaskMessageQueue}. */
@@ -26,11 +25,22 @@ export interface SdkTaskMessageQueueOptions extends SdkOwnerOptions {
    */
   readonly ttlMs?: number | undefined;
   /**
-   * Told why a queue could not be emptied. Default: nobody is told; the queue
-   * ends with its task.
+   * Called with what clients are not shown: failures of the storage, messages
+   * that cannot be read, pushes without an owner. What it throws is ignored.
+   * Default: none.
    */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
+
+/** What a queue is made of. */
+interface Parts {
+  readonly queues: MessageQueue;
+  readonly options: SdkTaskMessageQueueOptions;
+  readonly owner: CallOwner;
+}
+
+/** Not private fields: a bound queue is no instance that was constructed. */
+const partsOf = new WeakMap<SdkTaskMessageQueue, Parts>();
 
 /**
  * A `TaskMessageQueue` for the MCP SDK v1: the messages of a task, in the
@@ -38,7 +48,13 @@ export interface SdkTaskMessageQueueOptions extends SdkOwnerOptions {
  *
  * Messages are delivered at most once. They are kept per owner: give it the
  * owner options that the `SdkTaskStore` beside it has, or bind both with
- * `forOwner`.
+ * `forOwner`. A message that is pushed without a session, as SDK 1.24 to 1.31
+ * do, goes to the owner of its task, where the `SdkTaskStore` of this process
+ * on the same backend has made or read that task.
+ *
+ * A failure of the storage is one sentence to the caller, `TaskStorageError`,
+ * with what the storage said as its `cause`; `onError` is called with the
+ * whole.
  *
  * @example
  * ```ts
@@ -57,10 +73,6 @@ export interface SdkTaskMessageQueueOptions extends SdkOwnerOptions {
  * ```
  */
 export class SdkTaskMessageQueue {
-  readonly #queues: MessageQueue;
-  readonly #options: SdkTaskMessageQueueOptions;
-  #ownerOf: OwnerOf;
-
   /**
    * A queue whose owners are found by session, until it is bound.
    *
@@ -68,20 +80,21 @@ export class SdkTaskMessageQueue {
    * @param options How owners are found, and what else is not the default.
    */
   constructor(queues: MessageQueue, options: SdkTaskMessageQueueOptions = {}) {
-    this.#queues = queues;
-    this.#options = options;
-    this.#ownerOf = ownerBySession(options);
+    const owner = new CallOwner(options, taskOwnersOf(queues));
+    partsOf.set(this, { queues, options, owner });
   }
 
   /**
-   * The same queue for one authenticated identity, whatever the session.
+   * Returns the same queue for one authenticated identity, whatever the
+   * session; of a subclass, as `SdkTaskStore.forOwner` does.
    *
-   * @param identity Who the messages belong to, as the authentication says.
+   * @param identity The owner of the messages, as the authentication says.
    * @throws {TypeError} If it is empty or not a string.
    */
-  forOwner(identity: string): SdkTaskMessageQueue {
-    const bound = new SdkTaskMessageQueue(this.#queues, this.#options);
-    bound.#ownerOf = ownerByIdentity(identity);
+  forOwner(identity: string): this {
+    const parts = partsOf.get(this)!;
+    const bound: this = Object.create(this);
+    partsOf.set(bound, { ...parts, owner: parts.owner.bind(identity) });
     return bound;
   }
 
@@ -89,7 +102,9 @@ export class SdkTaskMessageQueue {
    * Appends a message. The check for `maxSize` and the append are one step.
    *
    * @throws {Error} `Task message queue overflow: …`, if the queue is full.
-   * @throws {BackendError} If the storage fails.
+   * @throws {AnonymousOwnerError} If neither the call nor what this process
+   * knows of the task says an owner: the message would never be read.
+   * @throws {TaskStorageError} If the storage fails.
    */
   async enqueue(
     taskId: string,
@@ -97,61 +112,79 @@ export class SdkTaskMessageQueue {
     sessionId?: string,
     maxSize?: number,
   ): Promise<void> {
-    const { ttlMs } = this.#options;
-    const maxLength = maxLengthOf(maxSize);
-    const key = await this.#key(taskId, sessionId);
+    const { queues, options, owner } = partsOf.get(this)!;
     try {
-      const text = JSON.stringify(message);
-      await this.#queues.push(key, text, { maxLength, ttlMs });
-    } catch (cause) {
-      if (!(cause instanceof QueueFullError)) throw cause;
+      const key = makeKey(await owner.ofPusher(taskId, sessionId), taskId);
+      await queues.push(key, JSON.stringify(message), {
+        maxLength: maxLengthOf(maxSize),
+        ttlMs: options.ttlMs,
+      });
+    } catch (error) {
+      if (!(error instanceof QueueFullError)) {
+        throw shownError(options.onError, error);
+      }
       throw new Error(
-        `Task message queue overflow: queue size (${cause.length}) exceeds maximum (${maxSize})`,
-        { cause },
+        `Task message queue overflow: queue size (${error.length}) exceeds maximum (${maxSize})`,
+        { cause: error },
       );
     }
   }
 
   /**
-   * Removes the first message and returns it; `undefined` if there is none.
+   * Removes the first message and returns it; `undefined` if there is none. A
+   * message that cannot be read is reported to `onError` and skipped.
    *
-   * @throws {BackendError} If the storage fails; with `outcome` `"unknown"`
-   * the message may be lost.
+   * @throws {TaskStorageError} If the storage fails; where the `outcome` of
+   * its `cause` is `"unknown"`, the message may be lost.
    */
   async dequeue(
     taskId: string,
     sessionId?: string,
   ): Promise<SdkQueuedMessage | undefined> {
-    const key = await this.#key(taskId, sessionId);
-    const text = await this.#queues.shift(key);
-    return text === undefined ? undefined : parseMessage(key, text);
+    const { queues, options, owner } = partsOf.get(this)!;
+    try {
+      const key = keyFor(await owner.ofReader(sessionId), taskId);
+      for (;;) {
+        const text = await queues.shift(key);
+        if (text === undefined) return undefined;
+        const message = parseMessage(key, text, options);
+        if (message !== undefined) return message;
+      }
+    } catch (error) {
+      throw shownError(options.onError, error);
+    }
   }
 
   /**
-   * Removes all messages in one step and returns them, in order.
+   * Removes all messages in one step and returns them, in order, without those
+   * that cannot be read.
    *
    * It never rejects: the SDK does not wait for it when a task ends, and a
-   * rejection nobody waits for would end the process. A failure goes to
+   * rejection that is not waited for would end the process. A failure goes to
    * `onError`, and the answer is empty.
    */
   async dequeueAll(
     taskId: string,
     sessionId?: string,
   ): Promise<SdkQueuedMessage[]> {
+    const { queues, options, owner } = partsOf.get(this)!;
     try {
-      const key = await this.#key(taskId, sessionId);
-      const texts = await this.#queues.drain(key);
-      return texts.map((text) => parseMessage(key, text));
+      // SDK 1.24 to 1.31 name no session here, after they have read the task
+      // for the session; nothing of the answer is sent to a client.
+      const key = keyFor(await owner.ofWriter(taskId, sessionId), taskId);
+      const texts = await queues.drain(key);
+      return texts.map((text) => parseMessage(key, text, options))
+        .filter((message) => message !== undefined);
     } catch (error) {
-      this.#options.onError?.(error);
+      report(options.onError, error);
       return [];
     }
   }
+}
 
-  async #key(taskId: string, sessionId: string | undefined): Promise<string> {
-    // A store that allows nobody as an owner calls it "local".
-    return makeKey(await this.#ownerOf(sessionId) || "local", taskId);
-  }
+function keyFor(owner: string, taskId: string): string {
+  if (owner === "") throw new AnonymousOwnerError(owner);
+  return makeKey(owner, taskId);
 }
 
 /** The SDK compares with any number; none at all is no bound. */
@@ -161,10 +194,19 @@ function maxLengthOf(maxSize: number | undefined): number | undefined {
     : undefined;
 }
 
-function parseMessage(key: string, text: string): SdkQueuedMessage {
+/** Reads a message; reports it and returns `undefined` if it is none. */
+function parseMessage(
+  key: string,
+  text: string,
+  { onError }: SdkTaskMessageQueueOptions,
+): SdkQueuedMessage | undefined {
+  let cause: unknown;
   try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new InvalidDataError(key, "a queued message is not JSON", { cause });
+    const message = JSON.parse(text);
+    if (typeof message?.message === "object") return message;
+  } catch (error) {
+    cause = error;
   }
+  const what = "a queued message is not a message of the SDK as JSON";
+  report(onError, new InvalidDataError(key, what, { cause }));
 }

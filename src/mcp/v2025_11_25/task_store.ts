@@ -1,22 +1,27 @@
 /**
- * The `TaskStore` of `@modelcontextprotocol/sdk` 1.32 on our `TaskStore`.
+ * The `TaskStore` of `@modelcontextprotocol/sdk` 1.24 to 1.32 on our
+ * `TaskStore`.
  *
  * @module
  */
 
 import { requireInteger } from "../../storage/checks.ts";
-import { TaskCursorError, TaskNotFoundError } from "../../task/errors.ts";
-import { MAX_DURATION_MS } from "../../task/limits.ts";
-import type { Task, TaskRecord } from "../../task/record.ts";
+import { TaskCursorError } from "../../task/errors.ts";
+import type { Task } from "../../task/record.ts";
 import type { TaskStatus } from "../../task/status.ts";
 import type { TaskStore } from "../../task/task_store.ts";
-import { notFound, TaskFailedError, toSdkError } from "./errors.ts";
+import { notFound, report, shownError, withoutDetails } from "./errors.ts";
+import { CallOwner, type SdkOwnerOptions } from "./owner.ts";
+import { toSdkResult, toSdkTask } from "./sdk_task.ts";
 import {
-  ownerByIdentity,
-  ownerBySession,
-  type OwnerOf,
-  type SdkOwnerOptions,
-} from "./owner.ts";
+  findTask,
+  isPositive,
+  type StoreParts,
+  storeResult,
+  ttlFor,
+  writeTask,
+} from "./store_calls.ts";
+import { taskOwnersOf } from "./task_owners.ts";
 import type {
   SdkCreateTaskOptions,
   SdkRequest,
@@ -34,14 +39,30 @@ export interface SdkTaskStoreOptions extends SdkOwnerOptions {
    * looks so often while `tasks/result` waits. Default: 1,000.
    */
   readonly pollIntervalMs?: number | undefined;
+  /**
+   * Called with what clients are not shown: whatever makes `createTask` fail,
+   * which the SDK answers with "Invalid task creation result", failures of the
+   * storage, calls without an owner, and results that could not be stored.
+   * What it throws is ignored. Default: none.
+   */
+  readonly onError?: ((error: unknown) => void) | undefined;
 }
+
+/** Not private fields: a bound store is no instance that was constructed. */
+const partsOf = new WeakMap<
+  SdkTaskStore,
+  StoreParts & { readonly pollIntervalMs: number }
+>();
 
 /**
  * A `TaskStore` for the MCP SDK v1, durable and the same on every instance.
  *
  * It answers as the SDK's `InMemoryTaskStore` does, in the same words, but:
  * - A task belongs to an owner: an identity (`forOwner`), else a session, else
- *   `defaultOwner`. Calls without a session are *not* free to see every task.
+ *   `defaultOwner`. Calls without a session do *not* read every task. Without
+ *   `defaultOwner` they have the tasks of their process, by id, and no list.
+ *   A result or a state stored without a session finds its task wherever this
+ *   process has made or read the task.
  * - The store's limits hold. A TTL that is longer, or none (`null`), becomes
  *   `limits.maxTtlMs`, one left out or not above 0 `limits.defaultTtlMs`; the
  *   task says which. One owner has at most `limits.maxTasksPerOwner` tasks,
@@ -49,7 +70,12 @@ export interface SdkTaskStoreOptions extends SdkOwnerOptions {
  * - A cancelled task has a result: an `isError` one with the message of its
  *   cancellation. A task that failed with a JSON-RPC error, such as one whose
  *   worker was lost, answers `tasks/result` with that error.
+ * - A result that cannot be stored fails its task, with the reason.
  * - `context` is kept as the variables of the task.
+ *
+ * A failure of the storage is one sentence to the caller, `TaskStorageError`,
+ * with what the storage said as its `cause`; `onError` is called with the
+ * whole.
  *
  * Give it a `TaskStore` with `retention: "completion"`: then the TTL counts
  * again from the end of the task, as the SDK has it.
@@ -60,7 +86,7 @@ export interface SdkTaskStoreOptions extends SdkOwnerOptions {
  * import { assertEquals } from "@std/assert";
  *
  * await using tasks = await createTaskStore({ retention: "completion" });
- * const store = new SdkTaskStore(tasks);
+ * const store = new SdkTaskStore(tasks, { onError: console.error });
  *
  * const alice = store.forOwner("auth0|alice"); // new McpServer(…, { taskStore: alice })
  * const request = { method: "tools/call", params: { name: "slow" } };
@@ -71,11 +97,6 @@ export interface SdkTaskStoreOptions extends SdkOwnerOptions {
  * ```
  */
 export class SdkTaskStore {
-  readonly #tasks: TaskStore;
-  readonly #options: SdkTaskStoreOptions;
-  readonly #pollIntervalMs: number;
-  #ownerOf: OwnerOf;
-
   /**
    * A store whose owners are found by session, until it is bound.
    *
@@ -86,21 +107,27 @@ export class SdkTaskStore {
   constructor(tasks: TaskStore, options: SdkTaskStoreOptions = {}) {
     const { pollIntervalMs = 1000 } = options;
     requireInteger("pollIntervalMs", pollIntervalMs, 1);
-    this.#tasks = tasks;
-    this.#options = options;
-    this.#pollIntervalMs = pollIntervalMs;
-    this.#ownerOf = ownerBySession(options);
+    const known = taskOwnersOf(tasks.backend.queues ?? tasks.backend);
+    if (tasks.allowAnonymous) known.unnamed = "local";
+    const owner = new CallOwner(options, known);
+    const { onError } = options;
+    partsOf.set(this, { tasks, onError, owner, pollIntervalMs });
   }
 
   /**
-   * The same store for one authenticated identity, whatever the session.
+   * Returns the same store for one authenticated identity, whatever the
+   * session. The bound store of a subclass is of the subclass and inherits
+   * everything from the store it was bound from, its fields too, but for
+   * `#private` ones: a subclass with such fields overrides this method and
+   * returns a store of its own with `resolveOwner: () => identity`.
    *
-   * @param identity Who the tasks belong to, as the authentication says.
+   * @param identity The owner of the tasks, as the authentication says.
    * @throws {TypeError} If it is empty or not a string.
    */
-  forOwner(identity: string): SdkTaskStore {
-    const bound = new SdkTaskStore(this.#tasks, this.#options);
-    bound.#ownerOf = ownerByIdentity(identity);
+  forOwner(identity: string): this {
+    const parts = partsOf.get(this)!;
+    const bound: this = Object.create(this);
+    partsOf.set(bound, { ...parts, owner: parts.owner.bind(identity) });
     return bound;
   }
 
@@ -117,25 +144,34 @@ export class SdkTaskStore {
     request: SdkRequest,
     sessionId?: string,
   ): Promise<Task> {
-    const owner = await this.#ownerOf(sessionId);
-    const record = await this.#tasks.create(owner, request.method, {
-      ttlMs: this.#ttlFor(ttl),
-      pollIntervalMs: isPositive(pollInterval)
-        ? Math.ceil(pollInterval)
-        : this.#pollIntervalMs,
-      variables: context,
-    });
-    return toSdkTask(record);
+    const { tasks, onError, owner, pollIntervalMs } = partsOf.get(this)!;
+    try {
+      const ownerId = await owner.ofReader(sessionId);
+      const record = await tasks.create(ownerId, request.method, {
+        ttlMs: ttlFor(tasks, ttl),
+        pollIntervalMs: isPositive(pollInterval)
+          ? Math.ceil(pollInterval)
+          : pollIntervalMs,
+        variables: context,
+      });
+      owner.remember(record);
+      return toSdkTask(record);
+    } catch (error) {
+      report(onError, error);
+      throw withoutDetails(error);
+    }
   }
 
   /** Reads a task; `null` if it is missing, expired or another owner's. */
   async getTask(taskId: string, sessionId?: string): Promise<Task | null> {
-    const record = await this.#find(taskId, sessionId);
+    const record = await findTask(partsOf.get(this)!, taskId, sessionId);
     return record === undefined ? null : toSdkTask(record);
   }
 
   /**
-   * Ends a task with its result, in one write.
+   * Ends a task with its result, in one write. A result that cannot be stored,
+   * because JSON cannot hold it or it is too large, fails the task instead:
+   * its client is shown the reason, `onError` is called, and nothing is thrown.
    *
    * @throws {Error} `Task with ID … not found`, or `Cannot store result …` if
    * the task has ended already.
@@ -146,17 +182,14 @@ export class SdkTaskStore {
     result: SdkResult,
     sessionId?: string,
   ): Promise<void> {
-    const owner = await this.#ownerOf(sessionId);
-    try {
-      await this.#tasks.update(taskId, owner, { status, result });
-    } catch (error) {
-      throw toSdkError(
-        taskId,
-        error,
-        (from) =>
-          `Cannot store result for task ${taskId} in terminal status '${from}'. Task results can only be stored once.`,
-      );
-    }
+    await writeTask(
+      partsOf.get(this)!,
+      taskId,
+      sessionId,
+      (owner, parts) => storeResult(parts, taskId, owner, status, result),
+      (from) =>
+        `Cannot store result for task ${taskId} in terminal status '${from}'. Task results can only be stored once.`,
+    );
   }
 
   /**
@@ -167,12 +200,9 @@ export class SdkTaskStore {
    * @throws {TaskFailedError} If the task failed with a JSON-RPC error.
    */
   async getTaskResult(taskId: string, sessionId?: string): Promise<SdkResult> {
-    const record = await this.#find(taskId, sessionId);
+    const record = await findTask(partsOf.get(this)!, taskId, sessionId);
     if (record === undefined) throw notFound(taskId);
-    if (record.result !== null) return record.result as SdkResult;
-    if (record.error) throw new TaskFailedError(record.error);
-    if (record.task.status === "cancelled") return cancelledResult(record);
-    throw new Error(`Task ${taskId} has no result stored`);
+    return toSdkResult(record);
   }
 
   /**
@@ -188,94 +218,47 @@ export class SdkTaskStore {
     statusMessage?: string,
     sessionId?: string,
   ): Promise<void> {
-    const owner = await this.#ownerOf(sessionId);
-    try {
-      await this.#tasks.modify(taskId, owner, ({ task }) => ({
-        // No state moves to itself; to the SDK it is an update like any other.
-        status: task.status === status ? undefined : status,
-        statusMessage: statusMessage || undefined,
-      }));
-    } catch (error) {
-      throw toSdkError(
-        taskId,
-        error,
-        (from) =>
-          `Cannot update task ${taskId} from terminal status '${from}' to '${status}'. Terminal states (completed, failed, cancelled) cannot transition to other states.`,
-      );
-    }
+    await writeTask(
+      partsOf.get(this)!,
+      taskId,
+      sessionId,
+      (owner, { tasks }) =>
+        tasks.modify(taskId, owner, ({ task }) => ({
+          // No state moves to itself; to the SDK it is an update like any other.
+          status: task.status === status ? undefined : status,
+          statusMessage: statusMessage || undefined,
+        })),
+      (from) =>
+        `Cannot update task ${taskId} from terminal status '${from}' to '${status}'. Terminal states (completed, failed, cancelled) cannot transition to other states.`,
+    );
   }
 
   /**
-   * Reads one page of ten tasks, oldest first. A cursor stays good while
-   * tasks come and go.
+   * Reads one page of ten tasks, in the order they were made. A cursor stays
+   * good while tasks come and go.
    *
    * @throws {Error} `Invalid cursor: …`
+   * @throws {AnonymousOwnerError} If the call names no owner.
    */
   async listTasks(
     cursor?: string,
     sessionId?: string,
   ): Promise<{ tasks: Task[]; nextCursor?: string }> {
-    const owner = await this.#ownerOf(sessionId);
+    const { tasks, onError, owner } = partsOf.get(this)!;
     try {
-      const { tasks, nextCursor } = await this.#tasks.list(owner, {
+      const page = await tasks.list(await owner.named(sessionId), {
         cursor: cursor || undefined,
         limit: PAGE_SIZE,
         order: "oldest",
       });
-      const page = { tasks: tasks.map(toSdkTask) };
-      return nextCursor === undefined ? page : { ...page, nextCursor };
-    } catch (cause) {
-      if (!(cause instanceof TaskCursorError)) throw cause;
-      throw new Error(`Invalid cursor: ${cursor}`, { cause });
-    }
-  }
-
-  async #find(
-    taskId: string,
-    sessionId: string | undefined,
-  ): Promise<TaskRecord | undefined> {
-    const owner = await this.#ownerOf(sessionId);
-    try {
-      return await this.#tasks.get(taskId, owner);
+      const { nextCursor } = page;
+      return {
+        tasks: page.tasks.map(toSdkTask),
+        ...(nextCursor === undefined ? {} : { nextCursor }),
+      };
     } catch (error) {
-      if (error instanceof TaskNotFoundError) return undefined;
-      throw error;
+      if (!(error instanceof TaskCursorError)) throw shownError(onError, error);
+      throw new Error(`Invalid cursor: ${cursor}`, { cause: error });
     }
   }
-
-  /** A store may override the TTL asked for; what it becomes, the task says. */
-  #ttlFor(ttl: number | null | undefined): number | null | undefined {
-    const { maxTtlMs } = this.#tasks.limits;
-    if (ttl === null || ttl === Infinity) {
-      return maxTtlMs === Infinity ? null : Math.min(maxTtlMs, MAX_DURATION_MS);
-    }
-    return isPositive(ttl)
-      ? Math.min(Math.ceil(ttl), maxTtlMs, MAX_DURATION_MS)
-      : undefined;
-  }
-}
-
-/** What MCP 2025-11-25 names of a task, and nothing else. */
-function toSdkTask({ task }: TaskRecord): Task {
-  const { statusMessage, pollInterval } = task;
-  return {
-    taskId: task.taskId,
-    status: task.status,
-    ttl: task.ttl,
-    createdAt: task.createdAt,
-    lastUpdatedAt: task.lastUpdatedAt,
-    // Other writers put null where a field is left out; the SDK refuses that.
-    ...(pollInterval == null ? {} : { pollInterval }),
-    ...(statusMessage == null ? {} : { statusMessage }),
-  };
-}
-
-/** Without a result the client would be told that the server is broken. */
-function cancelledResult({ task }: TaskRecord): SdkResult {
-  const text = task.statusMessage ?? "The task was cancelled.";
-  return { content: [{ type: "text", text }], isError: true };
-}
-
-function isPositive(value: number | undefined): value is number {
-  return value !== undefined && value > 0 && value !== Infinity;
 }

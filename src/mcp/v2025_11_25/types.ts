@@ -1,5 +1,5 @@
 /**
- * What `@modelcontextprotocol/sdk` 1.32 hands to a task store and a message
+ * What `@modelcontextprotocol/sdk` 1.24 to 1.32 hands to a task store and a message
  * queue and takes from them, by shape. The SDK itself is never imported, not
  * even for its types; a test compares both.
  *

@@ -152,12 +152,9 @@ async function sameAnswers(backend: StorageBackend, runs: number) {
     fc.asyncProperty(
       fc.array(sessionCall, { minLength: 1, maxLength: 60, size: "max" }),
       async (calls) => {
-        // Without two tasks in one millisecond, creation time is the order.
-        let last = 0;
         const tasks = new TaskStore(backend, {
           retention: "completion",
           limits: { maxTtlMs: Infinity },
-          clock: () => last = Math.max(last + 1, Date.now()),
         });
         const memory = new InMemoryTaskStore();
         const theirs = new Side(memory);

@@ -5,18 +5,13 @@
  * @module
  */
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import {
   InMemoryTaskMessageQueue,
   type TaskMessageQueue,
 } from "@modelcontextprotocol/sdk/experimental/tasks";
 import fc from "fast-check";
-import {
-  InvalidDataError,
-  makeKey,
-  MemoryBackend,
-  SdkTaskMessageQueue,
-} from "../../../mod.ts";
+import { MemoryBackend, SdkTaskMessageQueue } from "../../../mod.ts";
 import type { QueueBackend } from "../../support/suite/message_queue.ts";
 import { redisTest } from "../../support/redis_fixture.ts";
 
@@ -119,21 +114,4 @@ Deno.test("sdk_queues_of_two_owners_are_two", async () => {
   assertEquals(await queue.forOwner("bob").dequeue("t-1", "alice"), undefined);
   assertEquals(await queue.dequeue("t-1"), undefined);
   assertEquals(await queue.dequeue("t-1", "alice"), message);
-});
-
-Deno.test("sdk_dequeue_all_never_rejects_but_tells", async () => {
-  await using backend = new MemoryBackend();
-  const errors: unknown[] = [];
-  const queue = new SdkTaskMessageQueue(backend.queues, {
-    onError: (error) => errors.push(error),
-  }).forOwner("alice");
-  await backend.queues.push(makeKey("alice", "t-1"), "not JSON");
-  assertEquals(await queue.dequeueAll("t-1"), []);
-  await backend.queues.push(makeKey("alice", "t-1"), "not JSON");
-  await assertRejects(() => queue.dequeue("t-1"), InvalidDataError);
-  await backend.close();
-  assertEquals(await queue.dequeueAll("t-1"), []);
-  assert(errors[0] instanceof InvalidDataError);
-  assertEquals(errors.length, 2);
-  await assertRejects(() => queue.dequeue("t-1"));
 });

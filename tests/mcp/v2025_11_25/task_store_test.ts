@@ -7,7 +7,6 @@
 
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
-  AnonymousOwnerError,
   makeKey,
   MemoryBackend,
   ResourceExhaustedError,
@@ -66,7 +65,7 @@ Deno.test("sdk_owners_never_see_each_other", async () => {
   }
 });
 
-Deno.test("sdk_unbound_owner_is_resolved_or_default_or_refused", async () => {
+Deno.test("sdk_unbound_owner_is_resolved_or_default", async () => {
   const byUser = open({}, {
     resolveOwner: (session) => Promise.resolve(session ? "alice" : "public"),
   }).store;
@@ -77,16 +76,6 @@ Deno.test("sdk_unbound_owner_is_resolved_or_default_or_refused", async () => {
   const { store, tasks } = open({}, { defaultOwner: "stdio" });
   const task = await store.createTask({}, 1, REQUEST);
   assertEquals((await tasks.get(task.taskId, "stdio")).ownerId, "stdio");
-
-  const nobodys = open().store;
-  for (
-    const call of [
-      () => nobodys.createTask({}, 1, REQUEST),
-      () => nobodys.getTask("t-1"),
-      () => nobodys.listTasks(),
-      () => nobodys.storeTaskResult("t-1", "completed", {}),
-    ]
-  ) await assertRejects<Error>(call, AnonymousOwnerError);
 });
 
 Deno.test("sdk_nobody_is_not_an_identity", () => {
@@ -117,6 +106,10 @@ Deno.test("sdk_ttl_is_within_the_limits_and_told", async () => {
     assertEquals(await ttlOf(none), HOUR);
   }
   assertEquals(await ttlOf(null, Infinity), null);
+  const endless = open({
+    limits: { defaultTtlMs: null, maxTtlMs: Infinity },
+  }).store;
+  assertEquals((await endless.createTask({}, 1, REQUEST, "s")).ttl, null);
   assertEquals(await ttlOf(1e300, Infinity), 1e14);
 });
 
@@ -260,6 +253,35 @@ Deno.test("sdk_cursor_outlives_the_task_it_came_from", async () => {
   const listed = [...first, ...rest.tasks].map(({ taskId }) => taskId);
   assertEquals(listed.toSorted(), ids.toSorted());
   assertEquals("nextCursor" in rest, false);
+});
+
+async function keepsOrder(tasks: TaskStore) {
+  const store = new SdkTaskStore(tasks).forOwner("alice");
+  for (let round = 0; round < 5; round++) {
+    const made = await Promise.all(
+      Array.from({ length: 25 }, () => store.createTask({}, 1, REQUEST)),
+    );
+    const listed: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await store.listTasks(cursor);
+      listed.push(...page.tasks.map(({ taskId }) => taskId));
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+    assertEquals(listed, made.map(({ taskId }) => taskId));
+    for (const { taskId } of made) await tasks.delete(taskId, "alice");
+  }
+}
+
+// EVIDENCE A4.
+Deno.test("sdk_tasks_of_one_millisecond_keep_their_order_in_memory", async () => {
+  const clock = () => 1e12;
+  await keepsOrder(new TaskStore(new MemoryBackend({ clock }), { clock }));
+  await keepsOrder(new TaskStore(new MemoryBackend()));
+});
+
+redisTest("sdk_tasks_of_one_millisecond_keep_their_order", async (redis) => {
+  await keepsOrder(new TaskStore(await redis.connect()));
 });
 
 Deno.test("sdk_storage_failure_is_not_a_missing_task", async () => {

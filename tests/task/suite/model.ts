@@ -165,7 +165,11 @@ export class TaskModel {
 
   #change(task: ModelTask, command: Command): unknown {
     const to = targetOf(command) ?? task.status;
-    if (isFinalStatus(task.status) || targetOf(command) === task.status) {
+    const onlyMessage = command.kind === "status" && command.text !== undefined;
+    if (
+      isFinalStatus(task.status) ||
+      targetOf(command) === task.status && !onlyMessage
+    ) {
       return task.lost
         ? ["LeaseLostError", "failed"]
         : ["InvalidTransitionError", task.status];

@@ -1,0 +1,81 @@
+/**
+ * The owners of the tasks that this process has made or read, by task id.
+ *
+ * The SDK does not name a session in every call: up to 1.31 it queues without
+ * one, and a server's own code stores results without one. Such a call is
+ * about a task this process knows, and belongs to that task's owner. What is
+ * known here decides where something is written, never what is read.
+ */
+
+import type { TaskRecord } from "../../task/record.ts";
+import { isFinalStatus } from "../../task/status.ts";
+
+/** The most tasks that are remembered after their end. */
+const MAX_ENDED = 1000;
+
+interface ActiveTask {
+  readonly owner: string;
+  /** When its TTL is over at the latest, in epoch milliseconds. */
+  readonly until: number;
+}
+
+/** Who owns which task, as far as this process knows. */
+export class TaskOwners {
+  /**
+   * The owner of the tasks of calls that name none: this process alone, by
+   * default. Its name is random, so that no other process or caller has it.
+   */
+  unnamed = `process:${crypto.randomUUID()}`;
+  /** As many as have work to be done in this process: not bounded further. */
+  readonly #active = new Map<string, ActiveTask>();
+  readonly #ended = new Map<string, string>();
+  /** Where the sweep of tasks that have expired unseen goes on. */
+  #sweep: Iterator<[string, ActiveTask]> = this.#active.entries();
+
+  /** Remembers the owner of a task. */
+  remember({ ownerId, task }: TaskRecord): void {
+    const { taskId, status, ttl } = task;
+    if (!isFinalStatus(status)) {
+      const until = Date.now() + (ttl ?? Infinity);
+      this.#active.set(taskId, { owner: ownerId, until });
+      this.#sweepSome();
+      return;
+    }
+    // Its queue is still to be emptied, and a second result to be refused.
+    this.#active.delete(taskId);
+    this.#ended.delete(taskId);
+    this.#ended.set(taskId, ownerId);
+    if (this.#ended.size > MAX_ENDED) {
+      this.#ended.delete(this.#ended.keys().next().value!);
+    }
+  }
+
+  /** Returns the owner of a task; `undefined` if it is not known here. */
+  ownerOf(taskId: string): string | undefined {
+    return this.#active.get(taskId)?.owner ?? this.#ended.get(taskId);
+  }
+
+  /** Looks at two tasks for each one remembered, in turn. */
+  #sweepSome(): void {
+    const now = Date.now();
+    for (let i = 0; i < 2; i++) {
+      const next = this.#sweep.next();
+      if (next.done) this.#sweep = this.#active.entries();
+      else if (next.value[1].until <= now) this.#active.delete(next.value[0]);
+    }
+  }
+}
+
+const ownersOf = new WeakMap<object, TaskOwners>();
+
+/**
+ * Returns what is known of the tasks of one backend: the same for the store
+ * and the queue, which are made apart.
+ *
+ * @param queues The queues of the backend, or the backend if it has none.
+ */
+export function taskOwnersOf(queues: object): TaskOwners {
+  let owners = ownersOf.get(queues);
+  if (owners === undefined) ownersOf.set(queues, owners = new TaskOwners());
+  return owners;
+}
