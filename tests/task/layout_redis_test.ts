@@ -52,10 +52,11 @@ redisTest("task_retention_moves_the_expiry_on_every_key", async (redis) => {
   await assertExpiry(redis, done, done);
   await store.lease(second, "alice", { forMs: 20, holder: "w" });
   now += 10_000;
-  const lost = await waitUntil("the worker lost", async () => {
-    const record = await store.get(second.task.taskId, "alice");
-    return record.task.status === "failed" ? record : undefined;
+  await waitUntil("the worker lost", async () => {
+    const { task } = await store.get(second.task.taskId, "alice");
+    return task.status === "failed";
   });
+  const lost = await store.get(second.task.taskId, "alice");
   await assertExpiry(redis, lost, lost);
 });
 

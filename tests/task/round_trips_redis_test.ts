@@ -72,7 +72,8 @@ redisTest("task_round_trips", async (redis) => {
       }
       const ref = by === "id" ? record.task.taskId : record;
       await costs(
-        roundTrips,
+        // What is leased is read beside, in the same round trip.
+        name === "lease" ? roundTrips + 1 : roundTrips,
         `${name} by ${by}`,
         () => run(store, ref, "alice"),
       );
@@ -170,12 +171,10 @@ redisTest("task_wait_of_ten_seconds_is_quiet", async (redis) => {
     await waitUntil("the signal", () => signal.aborted);
     await subscribers(0);
   });
-  assertEquals(
-    ours(quiet).filter((name) => name !== "evalsha"),
-    ["ssubscribe", "sunsubscribe"],
-  );
-  // The watch's two reads; the read and the write of the cancellation.
-  assertEquals(ours(quiet).filter((name) => name === "evalsha").length, 4);
+  // The watch's read; the read and the write of the cancellation, which the
+  // watch of this instance knows of without another one.
+  const names = ours(quiet).map((name) => name.replace("evalsha", "eval"));
+  assertEquals(names, ["ssubscribe", "hmget", "hmget", "eval", "sunsubscribe"]);
 
   async function subscribers(count: number): Promise<void> {
     await waitUntil(`${count} subscribers`, async () => {
