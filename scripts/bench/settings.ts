@@ -1,7 +1,5 @@
 /** What a measuring process is told, and what it answers; both are JSON. */
 
-import type { WakeUp } from "./wake_up.ts";
-
 /** The settings of a measuring process. */
 export interface Settings {
   /** The Redis, which belongs to the benchmark alone. */
@@ -53,4 +51,14 @@ export interface Figures {
   readonly memory: Readonly<Record<string, number>>;
   /** Completion to wake-up; full runs only. */
   readonly wakeUp?: WakeUp;
+}
+
+/** Medians in microseconds. */
+export interface WakeUp {
+  /** From the call on one instance to the wake-up of the other. */
+  readonly us: number;
+  /** The same for the least that could do it. */
+  readonly floorUs: number;
+  /** Of a PING. */
+  readonly pingUs: number;
 }

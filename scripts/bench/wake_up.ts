@@ -15,6 +15,7 @@ import {
 } from "node:worker_threads";
 import { RedisBackend, TaskStore } from "../../mod.ts";
 import { type Bed, connectRaw, PREFIX } from "./bed.ts";
+import type { WakeUp } from "./settings.ts";
 import { median } from "./statistics.ts";
 
 const REPETITIONS = 300;
@@ -58,16 +59,6 @@ export async function runWaitingThread(): Promise<void> {
   });
   // A message that comes before there is a listener is lost on Deno.
   parentPort!.postMessage(nowMs());
-}
-
-/** Medians in microseconds. */
-export interface WakeUp {
-  /** From the call on one instance to the wake-up of the other. */
-  readonly us: number;
-  /** The same for the least that could do it. */
-  readonly floorUs: number;
-  /** Of a PING. */
-  readonly pingUs: number;
 }
 
 /**

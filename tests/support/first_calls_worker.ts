@@ -2,7 +2,13 @@
 
 import { makeKey, RedisBackend } from "../../mod.ts";
 
-self.onmessage = async ({ data: { url, prefix } }) => {
+/** The scope of a worker, of which the checker knows only a window's. */
+const scope = self as unknown as {
+  onmessage: (event: { data: { url: string; prefix: string } }) => unknown;
+  postMessage(message: unknown): void;
+};
+
+scope.onmessage = async ({ data: { url, prefix } }) => {
   await using backend = await RedisBackend.connect(url, { prefix });
   const key = makeKey("alice", "t-1");
   const meta = { expiresAt: Date.now() + 60_000 };
@@ -16,5 +22,5 @@ self.onmessage = async ({ data: { url, prefix } }) => {
   const messages = await backend.queues.drain(key);
   const { data: stored } = await backend.get(key);
   await backend.delete(key);
-  self.postMessage({ messages, stored });
+  scope.postMessage({ messages, stored });
 };
