@@ -63,13 +63,16 @@ serversTest(
       }
       const outcomes = await creates;
       const tookMs = performance.now() - start;
-      const readMs = Math.max(...reads);
-      console.log("ms:", { tookMs, readMs, reads: reads.length });
+      reads.sort((a, b) => a - b);
+      const [readMs, maxReadMs] = [reads[reads.length >> 1]!, reads.at(-1)!];
+      console.log("ms:", { tookMs, readMs, maxReadMs });
       for (const outcome of outcomes) {
         assert(outcome.startsWith("applied 1: "), outcome);
       }
       assert(tookMs < 1500, `64 creates took ${tookMs} ms`);
       assert(readMs < 50, `a read took ${readMs} ms`);
+      // On a loaded machine one may take longer, but none waits for a replica.
+      assert(maxReadMs < 300, `one read took ${maxReadMs} ms`);
     });
     assertEquals((await backend.listByPrefix("bob:")).length, 64);
   },
