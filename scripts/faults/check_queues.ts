@@ -169,7 +169,8 @@ function checkEvent(
   });
   if (found >= 0) unknown.splice(found, 1);
   else {
-    const detail = `${missing.join(" ")}: taken and given to no one`;
+    const how = kind === "end" ? "removed with the queue" : "taken";
+    const detail = `${missing.join(" ")}: ${how} and given to no one`;
     report(findings, "message lost", key, detail, undefined, at);
   }
 }

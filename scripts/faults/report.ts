@@ -1,6 +1,7 @@
 /** What a check found, and how it is printed. */
 
-import { type Call, describe, isWeak } from "./calls.ts";
+import { type Call, describe, isUnknown, isWeak } from "./calls.ts";
+import type { QueueEvent, State } from "./states.ts";
 
 /** The kinds of violations. */
 export const VIOLATIONS = [
@@ -73,36 +74,41 @@ export function report(
   violations.push({ kind, key, detail, weak, call, at });
 }
 
+/** Lines of a trace on each side of what it is about. */
+const BEFORE = 4;
+const AFTER = 10;
+
 /** A violation in a few lines, with what happened to its key around it. */
 export function trace(
-  { kind, key, detail, call, at, weak }: Violation,
+  { kind, key, detail, call, at = 0, weak }: Violation,
   calls: readonly Call[],
-  states: readonly {
-    at: number;
-    version: number;
-    id: string;
-    token: string;
-  }[],
+  states: readonly State[],
+  events: readonly QueueEvent[],
 ): string {
-  const lines = [`${weak ? "(undecidable) " : ""}${kind}: ${key}: ${detail}`];
-  if (call) lines.push(`  ${describe(call)}`);
-  const near = states.findIndex((state) => state.at >= (at ?? 0));
-  const from = Math.max(0, (near < 0 ? states.length : near) - 4);
-  for (const state of states.slice(from, from + 14)) {
-    lines.push(
-      `    @${state.at}: ${
-        state.version === 0 ? "absent" : `version ${state.version}`
-      } ${state.id} ~${state.token}~`,
-    );
-  }
-  const around = call === undefined
-    ? []
-    : calls.filter((other) =>
-      other !== call && other.key === key &&
-      other.start < call.end && other.end > call.start
-    );
-  for (const other of around.slice(0, 12)) {
-    lines.push(`    beside: ${describe(other)}`);
-  }
-  return lines.join("\n");
+  const changes = [
+    ...states.map(({ at, version, id, token }) => ({
+      at,
+      what: `${
+        version === 0 ? "absent" : `version ${version}`
+      } ${id} ~${token}~`,
+    })),
+    ...events.map(({ at, kind, messages, length }) => ({
+      at,
+      what: `${kind} ${messages.join(" ")}, ${length} left`,
+    })),
+  ];
+  const near = changes.findIndex((change) => change.at >= at);
+  const middle = near < 0 ? changes.length : near;
+  const atKey = calls.filter((other) => other !== call && other.key === key);
+  const beside = call === undefined
+    // Without a call of its own: those that do not know what they did.
+    ? atKey.filter((other) => isUnknown(other))
+    : atKey.filter(({ start, end }) => start < call.end && end > call.start);
+  return [
+    `${weak ? "(undecidable) " : ""}${kind}: ${key}: ${detail}`,
+    ...(call ? [`  ${describe(call)}`] : []),
+    ...changes.slice(Math.max(0, middle - BEFORE), middle + AFTER)
+      .map(({ at, what }) => `    @${at}: ${what}`),
+    ...beside.slice(0, 12).map((other) => `    beside: ${describe(other)}`),
+  ].join("\n");
 }

@@ -163,7 +163,8 @@ function judge(
       if (ofKind.length >= MAX_TRACES) continue;
       traces.set(violation.kind, ofKind);
       const states = truth.records.get(violation.key) ?? [];
-      ofKind.push(trace(violation, calls, states));
+      const events = truth.queues.get(violation.key) ?? [];
+      ofKind.push(trace(violation, calls, states, events));
     }
   }
   return { findings, traces };
