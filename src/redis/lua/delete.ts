@@ -49,8 +49,8 @@ if version and ops and mode == '' and (not deadline_ms or now_ms <= deadline_ms)
   end
 end
 `,
-    ownWrite("1"),
     CHECK_PERMISSIONS,
+    ownWrite("1"),
     SPAN,
     OLD_TRACE,
     JOINED_TRACE,
