@@ -242,7 +242,7 @@ export class RecordCalls {
       script: LUA_UPDATE,
       kind: "idempotent",
       isDurable: true,
-      write: (words) =>
+      write: (words, { checksPermissions }) =>
         writeScriptInput(words, LUA_UPDATE, {
           keys: { record: names.record },
           ...(tail === undefined ? {} : { tail }),
@@ -258,6 +258,7 @@ export class RecordCalls {
             task: tail === undefined ? "" : names.task,
             fence: lease === undefined ? "" : String(lease.fence),
             lease_rule: lease?.rule ?? "",
+            mode: checksPermissions ? "p" : "",
           },
         }),
       decode: (answer) => {

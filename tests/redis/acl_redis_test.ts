@@ -103,6 +103,24 @@ for (
   );
 }
 
+serverTest(
+  "writes_sent_together_are_all_refused_before_they_write",
+  async (server, raw) => {
+    for (const missing of ["+hset", "+pexpireat", "+zadd", "+spublish"]) {
+      const rules = minimalAcl().filter((rule) => rule !== missing);
+      await using backend = await RedisBackend.connect(
+        await addUser(server, raw, rules),
+      );
+      const meta = { ...HOUR, createdAt: 1_700_000_000_000 };
+      const tried = await Promise.allSettled(
+        [1, 2, 3].map((n) => backend.create(nthKey(n), "x", { meta })),
+      );
+      assert(tried.every(({ status }) => status === "rejected"), missing);
+      assertEquals(await raw.keys("*"), [], missing);
+    }
+  },
+);
+
 /** A user with just these rules, and how to log in as it. */
 async function addUser(
   server: RedisServer,

@@ -9,6 +9,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   InvalidDataError,
   makeKey,
+  NotFoundError,
   type StorageBackend,
   VersionConflictError,
 } from "../../mod.ts";
@@ -87,6 +88,26 @@ redisTest("damaged_records_are_refused_and_stay_as_they_are", async (redis) => {
     assertEquals(await backend.delete(KEY), true);
     assertEquals(await redis.keysBut("gone"), []);
   }
+});
+
+redisTest("hash_that_is_no_record_is_absent_and_not_written", async (redis) => {
+  const backend = await redis.connect();
+  const name = redis.record("alice", "t-1");
+  await redis.raw.hSet(name, { other: "field" });
+  await assertRejects(() => backend.get(KEY), NotFoundError);
+  for (
+    const write of [
+      () => backend.put(KEY, "new", HOUR),
+      () => backend.putIfVersion(KEY, "new", 1, HOUR),
+      () => backend.create(KEY, "new", { meta: HOUR }),
+    ]
+  ) {
+    const error = await assertRejects(write, InvalidDataError);
+    assertEquals(error.key, KEY);
+  }
+  assertEquals({ ...await redis.raw.hGetAll(name) }, { other: "field" });
+  assertEquals(await backend.delete(KEY), true);
+  assertEquals(await redis.keysBut("gone"), []);
 });
 
 redisTest(

@@ -68,7 +68,11 @@ export interface ScriptCall<T> {
 interface ScriptState {
   /** Whether the server has it. */
   isLoaded: boolean;
-  /** When its permissions were last checked, as `performance.now()` has it. */
+  /**
+   * When a call began that has checked its permissions and was answered, as
+   * `performance.now()` has it. Until the answer no other relies on it: calls
+   * that were sent together would be refused half-way.
+   */
   checkedAtMs: number;
 }
 
@@ -225,7 +229,7 @@ export class ScriptExecutor {
     const now = operation.atMs - this.timeoutMs;
     const checksPermissions = state !== undefined &&
       now - state.checkedAtMs > PERMISSIONS_MS;
-    if (checksPermissions) state.checkedAtMs = now;
+    operation.checksAtMs = checksPermissions ? now : undefined;
     return new Try(operation, checksPermissions, this.clock);
   }
 
@@ -236,7 +240,10 @@ export class ScriptExecutor {
   ): void {
     operation.isInFlight = false;
     if (operation.isSettled) return;
-    if (state) state.isLoaded = true;
+    if (state) {
+      state.isLoaded = true;
+      state.checkedAtMs = operation.checksAtMs ?? state.checkedAtMs;
+    }
     const { call, isDurable } = operation;
     const confirmed = isDurable
       ? (reply as { confirmed: number }).confirmed
@@ -439,6 +446,8 @@ class Operation<T> implements TimeLimit {
   /** Whether a try may have been executed and its answer was lost. */
   isLost = false;
   isSettled = false;
+  /** When the present try began, if it checks permissions. */
+  checksAtMs: number | undefined;
   lastError: unknown;
   waitsUntilReady = false;
   onSettled: (() => void) | undefined;

@@ -2,6 +2,7 @@ import { defineScript, type LuaScript } from "../executor/script.ts";
 import { fastInsert } from "./fragments/fast_insert.ts";
 import { LIVE_VERSION } from "./fragments/live_version.ts";
 import { ownWrite } from "./fragments/own_write.ts";
+import { CHECK_PERMISSIONS } from "./fragments/permissions.ts";
 import { STATE } from "./fragments/state.ts";
 import { FULL_WRITE, RECORD_KEYS, WRITE_ARGS } from "./record_script.ts";
 import { REPLY } from "./reply.ts";
@@ -71,6 +72,7 @@ end
       `{${REPLY.applied}, fence}`,
       "fence_entry",
     ),
+    CHECK_PERMISSIONS,
     ownWrite(`{${REPLY.applied}, fence_made()}`, FENCE_MADE),
     LIVE_VERSION,
     ...FULL_WRITE,

@@ -39,18 +39,18 @@ if version and ops and mode == '' and (not deadline_ms or now_ms <= deadline_ms)
     if clock[1] >= written_in then
       trace = written_in + 32 == tonumber(span) and '~' .. string.match(trace, '^[^~]*') or '~'
     end
-    call('SPUBLISH', channel, '0')
     call('ZREM', created_index, task)
     call('ZREM', expiry_index, task)
     if active == '1' then call('ZREM', active_index, task) end
     call('DEL', record)
     call('SET', gone, span .. '|0.' .. op .. ' ' .. trace, 'PX', ${TRACE_MS})
+    call('SPUBLISH', channel, '0')
     return 1
   end
 end
 `,
-    ownWrite("1"),
     CHECK_PERMISSIONS,
+    ownWrite("1"),
     SPAN,
     OLD_TRACE,
     JOINED_TRACE,
@@ -70,7 +70,6 @@ elseif is_retry and is_cut then
   return refuse({${REPLY.unknown}}, 'u')
 end
 if not was_there and is_retry then refuse(nil, 'n') end
-if was_there then call('SPUBLISH', channel, '0') end
 for _, index in ipairs({created_index, expiry_index, active_index}) do
   call('ZREM', index, task)
 end
@@ -79,6 +78,7 @@ if was_there then
   call('SET', gone, joined_trace('0.' .. op .. ' ' .. trace_now, trace_before), 'PX', ${TRACE_MS})
 end
 refresh_index_expiry()
+if was_there then call('SPUBLISH', channel, '0') end
 return was_there and 1 or 0
 `,
   ],

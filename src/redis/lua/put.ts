@@ -3,6 +3,7 @@ import { fastInsert } from "./fragments/fast_insert.ts";
 import { fastUpdate } from "./fragments/fast_update.ts";
 import { LIVE_VERSION } from "./fragments/live_version.ts";
 import { ownWrite } from "./fragments/own_write.ts";
+import { CHECK_PERMISSIONS } from "./fragments/permissions.ts";
 import { STATE } from "./fragments/state.ts";
 import { FULL_WRITE, RECORD_KEYS, WRITE_ARGS } from "./record_script.ts";
 import { REPLY } from "./reply.ts";
@@ -35,6 +36,7 @@ export const LUA_PUT: LuaScript<
       "false",
     ),
     fastInsert("true", "", "'1'"),
+    CHECK_PERMISSIONS,
     ownWrite("version_made"),
     LIVE_VERSION,
     ...FULL_WRITE,

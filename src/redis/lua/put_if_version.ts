@@ -2,6 +2,7 @@ import { defineScript, type LuaScript } from "../executor/script.ts";
 import { fastUpdate } from "./fragments/fast_update.ts";
 import { LIVE_VERSION } from "./fragments/live_version.ts";
 import { ownWrite } from "./fragments/own_write.ts";
+import { CHECK_PERMISSIONS } from "./fragments/permissions.ts";
 import { STATE } from "./fragments/state.ts";
 import { FULL_WRITE, RECORD_KEYS, WRITE_ARGS } from "./record_script.ts";
 import { REPLY } from "./reply.ts";
@@ -50,6 +51,7 @@ export const LUA_PUT_IF_VERSION: LuaScript<
     and tonumber(string.match(lease, '|(%d+)|')) > now_ms))`,
       "lease_rule == 'releases'",
     ),
+    CHECK_PERMISSIONS,
     ownWrite("version_made"),
     LIVE_VERSION,
     ...FULL_WRITE,

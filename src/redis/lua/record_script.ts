@@ -2,7 +2,6 @@
 
 import { EXPIRED_MEMBERS } from "./fragments/expired_members.ts";
 import { INDEX_EXPIRY } from "./fragments/index_expiry.ts";
-import { CHECK_PERMISSIONS } from "./fragments/permissions.ts";
 import { NOTED, REFUSE } from "./fragments/refusal.ts";
 import { SPAN } from "./fragments/state.ts";
 import { GROWN_TRACE, JOINED_TRACE, OLD_TRACE } from "./fragments/trace.ts";
@@ -40,7 +39,6 @@ export const WRITE_ARGS = [
 
 /** What the uncommon write needs behind `ownWrite` and `LIVE_VERSION`. */
 export const FULL_WRITE: readonly string[] = [
-  CHECK_PERMISSIONS,
   SPAN,
   OLD_TRACE,
   JOINED_TRACE,

@@ -1,4 +1,5 @@
 import { defineScript, type LuaScript } from "../executor/script.ts";
+import { CHECK_UPDATE } from "./fragments/permissions.ts";
 import { SPAN } from "./fragments/state.ts";
 import { REPLY } from "./reply.ts";
 
@@ -10,8 +11,8 @@ import { REPLY } from "./reply.ts";
  * `old` is what `ops` begins with behind the activity,
  * `|<created>|<expires>|<version>.<etag> `; `new` what it shall begin
  * with, the entry of `old` at its end; `now` the caller's estimate of the
- * server's time in seconds, a little ahead. `fence` and
- * `lease_rule` are those of `put_if_version`.
+ * server's time in seconds, a little ahead. `fence`, `lease_rule` and `mode`
+ * are those of `put_if_version`.
  *
  * It needs no look for its own id and no deadline: an etag never recurs, so a
  * repetition finds another newest write.
@@ -30,6 +31,7 @@ export const LUA_UPDATE: LuaScript<
   | "task"
   | "fence"
   | "lease_rule"
+  | "mode"
 > = defineScript({
   name: "update",
   keys: ["record"],
@@ -43,10 +45,13 @@ export const LUA_UPDATE: LuaScript<
     "task",
     "fence",
     "lease_rule",
+    "mode",
   ],
   tail: "active_index",
-  body: [`
-local call = redis.call
+  body: [
+    "local call = redis.call",
+    CHECK_UPDATE,
+    `
 local ops
 if fence ~= '' then
   local state = call('HMGET', record, 'ops', 'lease')
@@ -82,10 +87,12 @@ else
     new = kept .. (string.sub(ops, -10) + 32 == tonumber(span) and '~' .. recent or '~') .. span
   end
 end
-call('SPUBLISH', channel, version)
 if KEYS[active_index_start] then call('ZREM', KEYS[active_index_start], task) end
 call('HSET', record, 'version', version, 'data', data, 'ops', new)
 if lease_rule == 'releases' then call('HDEL', record, 'lease') end
+-- Last: a version that is refused must not be announced.
+call('SPUBLISH', channel, version)
 return ${REPLY.applied}
-`],
+`,
+  ],
 });

@@ -39,7 +39,6 @@ if not version and not ops and mode == '' and expires_ms and expires_ms > now_ms
       or call('ZCOUNT', expiry_index, '-inf', string.format('(%.0f', now_ms)) == 0) then
     local expires = string.format('%.0f', expires_ms)
     ${SPAN.trim()}
-    call('SPUBLISH', channel, '1')
     local ends = call('PEXPIRETIME', expiry_index)
     call('ZADD', created_index, created, task)
     call('ZADD', expiry_index, expires, task)
@@ -62,6 +61,7 @@ if not version and not ops and mode == '' and expires_ms and expires_ms > now_ms
     elseif actives == 0 then
       call('PEXPIREAT', active_index, string.format('%.0f', ends))
     end
+    call('SPUBLISH', channel, '1')
     return ${answer}
   end
 end

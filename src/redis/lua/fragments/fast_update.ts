@@ -12,8 +12,10 @@ import { SPAN } from "./state.ts";
  * the newest entry, in 10 digits of epoch seconds. `want` is the head as the
  * write wants it.
  *
- * A refused command leaves nothing half-written: SPUBLISH and ZREM come before
- * the one HSET, and permissions have been checked lately (see `mode`).
+ * The event comes last: the first command that writes may be refused (memory is
+ * full, replicas are missing, the server is a replica by now), and a version
+ * that was announced and not made would be taken for one of another life when
+ * it is made. Permissions have been checked lately (see `mode`).
  *
  * Needs `STATE`, `active_index`, `want`, `expires_ms`, `deadline_ms`, `op`,
  * `mode`, `channel`, `task`, `data`.
@@ -45,11 +47,11 @@ if version and ops and mode == '' and #ops < 500 and (not deadline_ms or now_ms 
   end
   if tail and (was == is or is == 48) then
     local next_version = string.format('%.0f', version + 1)
-    call('SPUBLISH', channel, next_version)
     if was ~= is then call('ZREM', active_index, task) end
     call('HSET', record, 'version', next_version, 'data', data,
       'ops', want .. next_version .. '.' .. op .. ' ' .. tail)
     if ${releases} then call('HDEL', record, 'lease') end
+    call('SPUBLISH', channel, next_version)
     return next_version
   end
 end

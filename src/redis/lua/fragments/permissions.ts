@@ -20,6 +20,24 @@ end
 }
 
 /**
+ * The same for the shortest update, where `mode` asks for it.
+ *
+ * Needs `call`, `mode`, `record`, `channel`, and `active_index_start`.
+ */
+export const CHECK_UPDATE = `
+if mode == 'p' then
+  ${
+  requirePermissions([
+    "{'HSET', record, 'version', '0'}",
+    "{'HDEL', record, 'lease'}",
+    "{'ZREM', KEYS[active_index_start] or record, '0'}",
+    "{'SPUBLISH', channel, '0'}",
+  ]).trim()
+}
+end
+`;
+
+/**
  * The same for every command that a write of a record may run, where `mode`
  * asks for it: after each connection, and every few seconds.
  *

@@ -12,13 +12,13 @@ export const WRITE_RECORD = `
 local function write_record(new_lease, releases, entries)
   local next_version = string.format('%.0f', (version or 0) + 1)
   if expires_ms and expires_ms <= now_ms then
-    call('SPUBLISH', channel, '0')
     for _, index in ipairs({created_index, expiry_index, active_index}) do
       call('ZREM', index, task)
     end
     call('DEL', record)
     call('SET', gone, joined_trace(next_version .. '.' .. op .. ' ' .. trace_now, trace_before), 'PX', ${TRACE_MS})
     refresh_index_expiry()
+    call('SPUBLISH', channel, '0')
     return next_version
   end
 
@@ -30,7 +30,6 @@ local function write_record(new_lease, releases, entries)
   end
   local expires = expires_ms and string.format('%.0f', expires_ms)
 
-  call('SPUBLISH', channel, next_version)
   local has_moved = false
   local function move(index, score, old)
     if tonumber(score) == tonumber(old) then return end
@@ -64,6 +63,7 @@ local function write_record(new_lease, releases, entries)
     call('PERSIST', record)
   end
   if has_moved then refresh_index_expiry() end
+  call('SPUBLISH', channel, next_version)
   return next_version
 end
 `;
