@@ -1,6 +1,6 @@
 /** What a check found, and how it is printed. */
 
-import { type Call, describe, isUnknown, isWeak } from "./calls.ts";
+import { type Call, describe, isWeak } from "./calls.ts";
 import type { QueueEvent, State } from "./states.ts";
 
 /** The kinds of violations. */
@@ -101,8 +101,10 @@ export function trace(
   const middle = near < 0 ? changes.length : near;
   const atKey = calls.filter((other) => other !== call && other.key === key);
   const beside = call === undefined
-    // Without a call of its own: those that do not know what they did.
-    ? atKey.filter((other) => isUnknown(other))
+    // Without a call of its own: those that were told no more than an outcome.
+    ? atKey.filter(({ answer }) =>
+      answer === undefined || answer.is === "failed"
+    )
     : atKey.filter(({ start, end }) => start < call.end && end > call.start);
   return [
     `${weak ? "(undecidable) " : ""}${kind}: ${key}: ${detail}`,
