@@ -138,7 +138,6 @@ function unmetCondition(call: Call, before: State): string | undefined {
 /** Checks what each writer of a record was told. */
 export function checkAnswers(
   calls: readonly Call[],
-  truth: Truth,
   writes: ReadonlyMap<string, readonly Write[]>,
   /** Writes a failover has lost, and whether those confirmed, too. */
   lostWrites: ReadonlyMap<string, boolean>,

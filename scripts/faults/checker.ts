@@ -85,7 +85,7 @@ export function check(
     }
   }
   checkWrites(truth, byId, findings);
-  checkAnswers(calls, truth, writes, lostWrites, findings);
+  checkAnswers(calls, writes, lostWrites, findings);
   checkLeases(truth, calls, byId, findings);
   checkTasks(calls, writes, findings);
   const timed = calls.filter(({ operation }) => operation !== "task");

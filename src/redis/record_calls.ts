@@ -330,6 +330,7 @@ export class RecordCalls {
       script: LUA_DELETE,
       kind: "idempotent",
       isDurable: true,
+      hasWritten: (wasThere) => wasThere,
       write: (words, attempt) =>
         writeScriptInput(words, LUA_DELETE, {
           keys: names,

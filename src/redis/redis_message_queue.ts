@@ -10,6 +10,9 @@
  * again once it may have run: the caller gets a `BackendError` with
  * `outcome` `"unknown"` and knows what a second try would mean. What was
  * surely not sent, or refused for now, is tried again as everything else is.
+ *
+ * Only `push` waits for `durability`: a message that was taken out is given to
+ * its receiver, whatever the replicas know. After a failover it may come again.
  */
 
 import { checkData } from "../storage/checks.ts";
@@ -79,7 +82,6 @@ export class RedisMessageQueue implements MessageQueue {
       route: queue,
       script: LUA_QUEUE_SHIFT,
       kind: "non_idempotent",
-      isDurable: true,
       write: (words, { deadlineMs }) =>
         writeScriptInput(words, LUA_QUEUE_SHIFT, {
           keys: { queue },
@@ -97,7 +99,6 @@ export class RedisMessageQueue implements MessageQueue {
       route: queue,
       script: LUA_QUEUE_DRAIN,
       kind: "non_idempotent",
-      isDurable: true,
       write: (words, { deadlineMs }) =>
         writeScriptInput(words, LUA_QUEUE_DRAIN, {
           keys: { queue },

@@ -227,7 +227,7 @@ redisTest(
 );
 
 redisTest(
-  "swap_whose_answer_and_record_are_lost_is_unknown_in_the_next_life",
+  "swap_whose_answer_and_record_are_lost_is_recognized_in_the_next_life",
   async (redis) => {
     await using proxy = new TcpProxy(redis.url);
     const cut = await redis.connect({}, proxy.url);
@@ -235,7 +235,7 @@ redisTest(
     await direct.put(KEY, "first", HOUR);
     const read = await direct.get(KEY);
     proxy.cutNext("before reply", async () => {
-      // Another writer gives the record an end: the trace ends with it.
+      // Another writer gives the record an end: the trace outlives it.
       await direct.put(KEY, "theirs", { expiresAt: Date.now() + 20 });
       await waitUntil(
         "the end of the record",
@@ -243,8 +243,48 @@ redisTest(
       );
       await direct.create(KEY, "new life", { meta: HOUR });
     });
+    assertEquals(await cut.putIfVersion(KEY, "ours", read, HOUR), 2);
+    await holds(direct, "new life", 1);
+    await redis.close();
+  },
+);
+
+redisTest(
+  "create_whose_first_bytes_are_held_is_made_once_though_its_record_expired",
+  async (redis) => {
+    await using proxy = new TcpProxy(redis.url);
+    const cut = await redis.connect({}, proxy.url);
+    const direct = await redis.connect();
+    proxy.cutNext("before reply", async () => {
+      await direct.put(KEY, "theirs", { expiresAt: Date.now() + 20 });
+      await waitUntil(
+        "the end of the record",
+        () => direct.get(KEY).then(() => false, () => true),
+      );
+    });
+    assertEquals(await cut.create(KEY, "ours", { meta: HOUR }), 1);
+    // What was made is known, and not made again.
+    await assertRejects(() => direct.get(KEY), NotFoundError);
+    await redis.close();
+  },
+);
+
+redisTest(
+  "put_tried_again_after_its_own_expiry_does_not_end_the_next_life",
+  async (redis) => {
+    await using proxy = new TcpProxy(redis.url);
+    const cut = await redis.connect({}, proxy.url);
+    const direct = await redis.connect();
+    const expiresAt = Date.now() + 100;
+    proxy.cutNext("before reply", async () => {
+      await waitUntil(
+        "the end of the record",
+        () => direct.get(KEY).then(() => false, () => true),
+      );
+      await direct.create(KEY, "new life", { meta: HOUR });
+    });
     const error = await assertRejects(
-      () => cut.putIfVersion(KEY, "ours", read, HOUR),
+      () => cut.put(KEY, "ours", { expiresAt }),
       BackendError,
     );
     assertEquals(error.outcome, "unknown");

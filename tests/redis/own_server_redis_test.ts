@@ -61,6 +61,13 @@ serverTest("durable_write_waits_for_its_replicas", async (server) => {
   }
   // It is stored on the primary, as the error says.
   assertEquals((await backend.get(KEY)).version, 3);
+  // A deletion of nothing has nothing to confirm, and what was taken out of a
+  // queue is given to its receiver.
+  assertEquals(await backend.delete(nthKey(9)), false);
+  await plain.queues.push(KEY, "one");
+  await plain.queues.push(KEY, "two");
+  assertEquals(await backend.queues.shift(KEY), "one");
+  assertEquals(await backend.queues.drain(KEY), ["two"]);
   await using replica = await startReplica(server);
   await using reader = await RedisBackend.connect(replica.url);
   // A replica that has just been filled acknowledges after a second or so.

@@ -59,7 +59,7 @@ serverTest("full_memory_stores_and_announces_nothing", async (server, raw) => {
       () => backend.leases.release(nthKey(2), fence),
       () => backend.steps.record(nthKey(2), fence, "step", "y"),
       () => backend.due.offer(nthKey(4), "queue", 1, META),
-      () => backend.queues.push(KEY, "y"),
+      () => backend.queues!.push(KEY, "y"),
     ]
   ) {
     const error = await assertRejects(write, BackendError, "OOM", `${write}`);

@@ -57,6 +57,8 @@ export interface ScriptCall<T> {
   decode(answer: unknown): T | typeof UNDECIDED;
   /** The version of the record that a result tells of, if it does. */
   readonly versionOf?: (result: T) => number;
+  /** False for a result that wrote nothing: nothing is to be confirmed. */
+  readonly hasWritten?: (result: T) => boolean;
   /**
    * The call that decides where this one cannot: a write that is answered 0, a
    * read decoded to `UNDECIDED`. A retry of a write takes it at once.
@@ -277,7 +279,10 @@ export class ScriptExecutor {
       operation.call = call.otherwise!();
       return this.#try(operation);
     }
-    if (confirmed >= (this.#durable?.replicas ?? 0)) {
+    if (
+      confirmed >= (this.#durable?.replicas ?? 0) ||
+      call.hasWritten?.(result) === false
+    ) {
       return operation.succeed(result);
     }
     operation.fail(this.#unconfirmed(call, confirmed, result));
@@ -308,7 +313,8 @@ export class ScriptExecutor {
           operation.call.what(),
           "it reached the server after its deadline",
           operation.tries,
-          false,
+          // Bytes of an earlier try may be under way, and have no deadline.
+          operation.isLost,
         ),
       );
     }

@@ -14,8 +14,8 @@ import { REPLY } from "./reply.ts";
  * server's time in seconds, a little ahead. `fence`, `lease_rule` and `mode`
  * are those of `put_if_version`.
  *
- * It needs no look for its own id and no deadline: an etag never recurs, so a
- * repetition finds another newest write.
+ * It needs no deadline, and looks for its own id only where another write is
+ * the newest: an etag never recurs, so a repetition finds another newest write.
  *
  * Answers 1; `{0, actual version}` on a conflict; 0 where `put_if_version` has to
  * decide. Nothing is written then.
@@ -67,7 +67,9 @@ if string.find(ops, old, 2, true) ~= 2 then
   local newest = string.match(ops, '^[^|]*|[^|]*|[^|]*|([^ ]* )')
   -- The expected write, in another place.
   if not newest or newest == string.match(old, '[^|]*$') then return 0 end
-  if newest == string.match(new, '([^|]* )[^ ]+ $') then return ${REPLY.applied} end
+  if string.find(ops, string.match(new, '([^|]* )[^ ]+ $'), 1, true) then return ${REPLY.applied} end --[[own id]]
+  -- Older ids are in the field log.
+  if string.byte(ops, -11) == 43 then return 0 end
   return {${REPLY.conflict}, (string.match(newest, '^%d+'))}
 end
 if string.byte(new) == 49 and string.byte(ops) ~= 49 then return 0 end

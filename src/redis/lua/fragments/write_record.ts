@@ -37,7 +37,8 @@ local function write_record(new_lease, releases, entries)
     if score then call('ZADD', index, score, task) else call('ZREM', index, task) end
   end
   move(created_index, created, old_created)
-  move(expiry_index, expires, call('ZSCORE', expiry_index, task))
+  local old_expires = call('ZSCORE', expiry_index, task)
+  move(expiry_index, expires, old_expires)
   move(active_index, active == '1' and (expires or '+inf'), call('ZSCORE', active_index, task))
 
   -- A hash whose expires_at has passed may still be there: nothing of it stays.
@@ -61,6 +62,12 @@ local function write_record(new_lease, releases, entries)
   elseif version and expires_at then
     call('HDEL', record, 'expires_at')
     call('PERSIST', record)
+  end
+  if version and expires_ms and expires_ms < now_ms + ${TRACE_MS}
+    and expires_ms < (tonumber(old_expires) or math.huge) then
+    -- The record ends before its earlier writers expect: its trace outlives it.
+    call('SET', gone, joined_trace(next_version .. '.' .. op .. ' ' .. (entries or '') .. trace_now, trace_before),
+      'PX', string.format('%.0f', expires_ms - now_ms + ${TRACE_MS}))
   end
   if has_moved then refresh_index_expiry() end
   call('SPUBLISH', channel, next_version)
