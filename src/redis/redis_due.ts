@@ -54,7 +54,7 @@ export class RedisDue implements DueStorage {
       route: due,
       script: LUA_DUE_OFFER,
       kind: "idempotent",
-      write: (words) =>
+      write: (words, { checksPermissions }) =>
         writeScriptInput(words, LUA_DUE_OFFER, {
           keys: { due },
           args: {
@@ -62,6 +62,7 @@ export class RedisDue implements DueStorage {
             at_ms: String(atMs),
             until_ms: String(expiresAt ?? ""),
             channel: this.#context.schema.dueEvents(shard, queue),
+            mode: checksPermissions ? "p" : "",
           },
         }),
       decode: () => undefined,

@@ -9,9 +9,11 @@ import process from "node:process";
 import { after, describe, test } from "node:test";
 import {
   CapacityExceededError,
+  FencedError,
   InvalidCursorError,
   InvalidDataError,
   InvalidKeyError,
+  LeaseConflictError,
   makeKey,
   makePrefix,
   MemoryBackend,
@@ -25,6 +27,11 @@ import { createClient } from "redis";
 
 const url = process.env.REDIS_URL;
 const prefix = `test-${randomUUID()}`;
+/** A record without the name of its last write, which must have one. */
+const plain = ({ etag, ...record }) => {
+  assert.match(etag, /^[A-Za-z0-9_-]{8,64}$/);
+  return record;
+};
 const inAMinute = () => ({ expiresAt: Date.now() + 60_000 });
 
 test("keys go together and come apart again", () => {
@@ -83,9 +90,8 @@ function contract(name, open) {
       await assert.rejects(backend.get(key), NotFoundError);
       assert.equal(await backend.put(key, "one", inAMinute()), 1);
       assert.equal(await backend.put(key, "two ✓", inAMinute()), 2);
-      const { data, version, etag } = await backend.get(key);
-      assert.deepEqual({ data, version }, { data: "two ✓", version: 2 });
-      assert.equal(typeof etag, "string");
+      const read = await backend.get(key);
+      assert.deepEqual(plain(read), { data: "two ✓", version: 2 });
       assert.equal(await backend.delete(key), true);
       assert.equal(await backend.delete(key), false);
       await assert.rejects(backend.get(key), NotFoundError);
@@ -108,6 +114,23 @@ function contract(name, open) {
         assert.equal((await backend.get(key)).data, "two");
       },
     );
+
+    check("putIfVersion swaps over the very record", async (backend, owner) => {
+      const key = makeKey(owner, "t-1");
+      await backend.put(key, "one", inAMinute());
+      const read = await backend.get(key);
+      await backend.delete(key);
+      await backend.put(key, "another life", inAMinute());
+      await assert.rejects(
+        backend.putIfVersion(key, "two", read, inAMinute()),
+        VersionConflictError,
+      );
+      const again = await backend.get(key);
+      assert.equal(
+        await backend.putIfVersion(key, "two", again, inAMinute()),
+        2,
+      );
+    });
 
     check("putIfVersion has one winner of 16", async (backend, owner) => {
       const key = makeKey(owner, "t-1");
@@ -149,14 +172,11 @@ function contract(name, open) {
           const meta = { ...inAMinute(), createdAt: createdAt + n };
           await backend.put(makeKey(who, `t-${n}`), `data ${n}`, meta);
         }
-        const records = await backend.listByPrefix(makePrefix(owner));
-        assert.deepEqual(
-          records.map(({ key, data, version }) => ({ key, data, version })),
-          [
-            { key: makeKey(owner, "t-1"), data: "data 1", version: 1 },
-            { key: makeKey(owner, "t-2"), data: "data 2", version: 1 },
-          ],
-        );
+        const listed = await backend.listByPrefix(makePrefix(owner));
+        assert.deepEqual(listed.map(plain), [
+          { key: makeKey(owner, "t-1"), data: "data 1", version: 1 },
+          { key: makeKey(owner, "t-2"), data: "data 2", version: 1 },
+        ]);
       },
     );
 
@@ -199,6 +219,24 @@ function contract(name, open) {
       const removed = await backend.cleanupExpired();
       assert.ok(removed >= 0);
       if (name === "redis") assert.equal(removed, 0);
+    });
+
+    check("a lease is held by one and ends", async (backend, owner) => {
+      const key = makeKey(owner, "t-1");
+      await backend.put(key, "x", inAMinute());
+      const lease = { holder: "worker-1", forMs: 60_000 };
+      const { fence } = await backend.leases.acquire(key, lease);
+      await assert.rejects(
+        backend.leases.acquire(key, { holder: "worker-2", forMs: 1 }),
+        (error) =>
+          error instanceof LeaseConflictError && error.holder === "worker-1",
+      );
+      assert.equal((await backend.get(key)).lease.fence, fence);
+      assert.equal(await backend.leases.release(key, fence), true);
+      await assert.rejects(
+        backend.putIfVersion(key, "y", 1, { ...inAMinute(), fence }),
+        FencedError,
+      );
     });
 
     check(

@@ -5,11 +5,11 @@
  * @module
  */
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { BackendError, RedisBackend } from "../../mod.ts";
-import { serverTest } from "../support/own_server.ts";
+import { DEBUGGABLE, serverTest, snapshot } from "../support/own_server.ts";
 import type { RawClient } from "../support/redis_fixture.ts";
-import { type FullBackend, HOUR, KEY, nthKey } from "../support/suite/env.ts";
+import { HOUR, KEY, nthKey } from "../support/suite/env.ts";
 import { deadline, waitUntil } from "../support/wait.ts";
 
 const META = { ...HOUR, createdAt: 1_700_000_000_000 };
@@ -25,8 +25,7 @@ const REFUSALS = {
 } as const;
 
 serverTest("full_memory_stores_and_announces_nothing", async (server, raw) => {
-  await using own = await RedisBackend.connect(server.url);
-  const backend = own as FullBackend;
+  await using backend = await RedisBackend.connect(server.url);
   await backend.put(KEY, "x", ACTIVE);
   const { fence } = await backend.leases.create(
     nthKey(2),
@@ -40,7 +39,7 @@ serverTest("full_memory_stores_and_announces_nothing", async (server, raw) => {
   // What creations drop goes first, and needs no memory.
   const published = await listen(raw);
   await raw.configSet("maxmemory", "1");
-  const before = await dump(raw);
+  const before = await snapshot(raw);
   const lease = { holder: "worker-2", forMs: 1000 };
   for (
     const write of [
@@ -64,7 +63,7 @@ serverTest("full_memory_stores_and_announces_nothing", async (server, raw) => {
   ) {
     const error = await assertRejects(write, BackendError, "OOM", `${write}`);
     assertEquals(error.outcome, "not_applied");
-    assertEquals(await dump(raw), before, `${write}`);
+    assertEquals(await snapshot(raw), before, `${write}`);
   }
   // What frees memory is always possible: then it is done, and is announced.
   assertEquals(await backend.putIfVersion(KEY, "y", read, META), 2);
@@ -72,7 +71,7 @@ serverTest("full_memory_stores_and_announces_nothing", async (server, raw) => {
   assertEquals(await backend.delete(KEY), true);
   await published.until(["2", "0", "0"]);
   published.end();
-}, { args: ["--enable-debug-command", "yes"] });
+}, { args: DEBUGGABLE });
 
 for (const [name, { option, on, off }] of Object.entries(REFUSALS)) {
   for (const by of ["put", "version", "etag"] as const) {
@@ -146,15 +145,4 @@ async function listen(raw: RawClient) {
     },
     end: () => subscriber.destroy(),
   };
-}
-
-/** Every key of the server: its bytes and when it ends. */
-async function dump(raw: RawClient): Promise<Map<string, unknown>> {
-  const keys = new Map<string, unknown>();
-  for (const key of (await raw.keys("*")).sort()) {
-    const bytes = await raw.sendCommand(["DEBUG", "DIGEST-VALUE", key]);
-    keys.set(key, [String(bytes), await raw.pExpireTime(key)]);
-  }
-  assert(keys.size > 0);
-  return keys;
 }

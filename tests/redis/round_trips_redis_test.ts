@@ -106,6 +106,64 @@ redisTest("missing_owner_lists_in_one_round_trip_or_two", async (redis) => {
   assert(proxy.roundTrips - before <= 2);
 });
 
+/** What the common calls cost: what is sent, and what scripts then run. */
+redisTest("common_calls_are_one_round_trip_and_few_commands", async (redis) => {
+  await using proxy = new TcpProxy(redis.url);
+  const backend = await redis.connect({}, proxy.url);
+  await using monitor = await Monitor.open(redis.url, redis.raw);
+  const meta = { ...HOUR, createdAt: 1_700_000_000_000, active: true };
+  const { fence } = await backend.leases.create(
+    nthKey(1),
+    "x".repeat(1_000_000),
+    { holder: "worker-1", forMs: 60_000 },
+    { meta },
+  );
+  await backend.create(nthKey(2), "1", { meta });
+  let read = await backend.get(nthKey(2));
+  const record = redis.record("alice", "t-0002");
+  const leased = redis.record("alice", "t-0001");
+  const update = async (active: boolean) => {
+    const next = { ...meta, active };
+    await backend.putIfVersion(nthKey(2), "2", { ...read, meta }, next);
+  };
+  const cases: [string, () => Promise<unknown>, string, string[]][] = [
+    ["get", async () => read = await backend.get(nthKey(2)), "HMGET", []],
+    ["update", () => update(true), "EVALSHA", [
+      `HGET ${record} ops`,
+      `HSET ${record} version data ops`,
+      "SPUBLISH",
+    ]],
+    ["get", async () => read = await backend.get(nthKey(2)), "HMGET", []],
+    ["completion", () => update(false), "EVALSHA", [
+      `HGET ${record} ops`,
+      `ZREM ${redis.prefix}:act:{alice}`,
+      `HSET ${record} version data ops`,
+      "SPUBLISH",
+    ]],
+    [
+      "renewal",
+      () => backend.leases.renew(nthKey(1), fence, 60_000),
+      "EVALSHA",
+      [`HGET ${leased} lease`, `HSET ${leased} lease`],
+    ],
+  ];
+  // Once before: the server then knows the scripts.
+  await update(true);
+  await backend.leases.renew(nthKey(1), fence, 60_000);
+  for (const [name, call, command, inside] of cases) {
+    const before = proxy.roundTrips;
+    const commands = await monitor.during(call);
+    assertEquals(proxy.roundTrips - before, 1, name);
+    const own = sent(commands, redis).map(({ words }) => words[0]);
+    assertEquals(own, [command], name);
+    const ran = commands.filter(({ from }) => from === "lua")
+      .map(({ words }) => shape(words))
+      // Asked only near the end of a span of the trace.
+      .filter((command) => command !== "TIME");
+    assertEquals(ran, inside, name);
+  }
+});
+
 redisTest("update_of_data_alone_touches_only_the_hash", async (redis) => {
   const backend = await redis.connect();
   const meta = { ...HOUR, createdAt: 1_700_000_000_000 };
@@ -178,6 +236,17 @@ function sent(
     ).map(({ from }) => from),
   );
   return commands.filter(({ from }) => ours.has(from));
+}
+
+/** A command without what it stores: its name, its key and its fields. */
+function shape([name = "", key = "", ...rest]: readonly string[]): string {
+  if (name === "SPUBLISH") return name;
+  const fields = name === "HSET"
+    ? rest.filter((_, i) => i % 2 === 0)
+    : name === "ZREM"
+    ? []
+    : rest;
+  return [name, key, ...fields].join(" ").trim();
 }
 
 /** The keys of this test that scripts wrote to. */

@@ -6,14 +6,16 @@
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
+  CapacityExceededError,
   type KeySchemaName,
   makeKey,
   makePrefix,
   NotFoundError,
   RedisBackend,
+  VersionConflictError,
 } from "../../mod.ts";
 import { LUA_SCRIPTS } from "../../scripts/lib/lua_scripts.ts";
-import { HOUR, KEY, PREFIX } from "../support/suite/env.ts";
+import { HOUR, KEY, nthKey, PREFIX } from "../support/suite/env.ts";
 import { redisTest } from "../support/redis_fixture.ts";
 
 redisTest("prefix_is_mcp_by_default", async (redis) => {
@@ -116,6 +118,63 @@ redisTest(
     await backend.delete(makeKey("alice", "t-2"));
   },
 );
+
+redisTest("schema_pmcp_counts_what_the_other_writer_wrote", async (redis) => {
+  const backend = await redis.connect({ schema: "pmcp" });
+  const created = `${redis.prefix}:idx:alice`;
+  const now = Math.floor(Date.now() / 1000);
+  // As the crate writes: a hash and one index, of an expiry only the field.
+  const crate = async (n: number, expiresAt?: number) => {
+    const [, task = ""] = nthKey(n).split(":");
+    const hash: Record<string, string> = { version: "3", data: `${n}` };
+    if (expiresAt !== undefined) hash.expires_at = `${expiresAt}`;
+    await redis.raw.hSet(`${redis.prefix}:tasks:${nthKey(n)}`, hash);
+    await redis.raw.zAdd(created, { value: task, score: n });
+  };
+  await crate(1);
+  await crate(2, now + 3600);
+  await crate(3, now - 1);
+  // One whose hash the server has expired, and its entry stayed.
+  await redis.raw.zAdd(created, { value: "t-0004", score: 4 });
+
+  assertEquals(await backend.get(nthKey(2)), {
+    data: "2",
+    version: 3,
+    etag: "",
+  });
+  await assertRejects(() => backend.get(nthKey(3)), NotFoundError);
+  const create = (n: number, maxRecords: number) =>
+    backend.create(nthKey(n), "ours", {
+      meta: { ...HOUR, createdAt: n },
+      maxRecords,
+    });
+  const full = await assertRejects(
+    () => create(5, 2),
+    CapacityExceededError,
+  );
+  assertEquals([full.limit, full.actual], [2, 2]);
+  assertEquals(await create(5, 3), 1);
+  await assertRejects(() => create(6, 3), CapacityExceededError);
+  const listed = await backend.listByPrefix(PREFIX);
+  assertEquals(
+    listed.map(({ key, version }) => [key, version]),
+    [[nthKey(1), 3], [nthKey(2), 3], [nthKey(5), 1]],
+  );
+  // What the other writer overwrites is its own: our etag is no longer there.
+  const { etag } = await backend.get(nthKey(5));
+  await redis.raw.hSet(`${redis.prefix}:tasks:${nthKey(5)}`, {
+    version: "2",
+    data: "theirs",
+  });
+  assertEquals((await backend.get(nthKey(5))).etag, "");
+  await assertRejects(
+    () => backend.putIfVersion(nthKey(5), "x", { version: 2, etag }, HOUR),
+    VersionConflictError,
+  );
+  assertEquals(await backend.putIfVersion(nthKey(5), "x", 2, HOUR), 3);
+  for (const n of [1, 2, 5]) await backend.delete(nthKey(n));
+  assertEquals(await redis.keysBut("gone"), []);
+});
 
 redisTest("scripts_compile_and_say_what_they_take", async (redis) => {
   const names = [...LUA_SCRIPTS.values()].map(({ name }) => name);

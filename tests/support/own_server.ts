@@ -152,3 +152,20 @@ export async function assertIndexesMatch(
   const expiries = await raw.zRange(`${prefix}:exp:{alice}`, 0, -1);
   assertEquals(expiries.toSorted(), expiring, when);
 }
+
+/** Arguments of a server whose keys {@linkcode snapshot} can compare. */
+export const DEBUGGABLE: readonly string[] = ["--enable-debug-command", "yes"];
+
+/** Every key of a server: a digest of what it holds, and when it ends. */
+export async function snapshot(
+  raw: RawClient,
+): Promise<Map<string, [digest: string, expiresAt: number]>> {
+  const keys = (await raw.keys("*")).sort();
+  const digests = keys.length === 0
+    ? []
+    : await raw.sendCommand(["DEBUG", "DIGEST-VALUE", ...keys]) as unknown[];
+  const ends = await Promise.all(keys.map((key) => raw.pExpireTime(key)));
+  return new Map(
+    keys.map((key, i) => [key, [String(digests[i]), ends[i]!]]),
+  );
+}

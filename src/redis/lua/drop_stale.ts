@@ -1,8 +1,11 @@
-import { INDEX_EXPIRY } from "./fragments/index_expiry.ts";
 import { defineScript, type LuaScript } from "../executor/script.ts";
+import { INDEX_EXPIRY } from "./fragments/index_expiry.ts";
+import { requirePermissions } from "./fragments/permissions.ts";
 
 /**
- * Drops index entries whose record is gone. `mode` is that of a write.
+ * Drops index entries whose record is gone, and with them a record whose
+ * `expires_at` has passed although the server still holds it. `mode` is that
+ * of a write.
  *
  * The names of the tasks follow from their keys, which begin with `key_start`
  * bytes of prefix.
@@ -18,15 +21,32 @@ export const LUA_DROP_STALE: LuaScript<
   args: ["number:key_start", "mode"],
   tail: "records",
   body: [
+    "local call = redis.call",
+    requirePermissions([
+      "{'DEL', created_index}",
+      "{'ZREM', created_index, '0'}",
+      "{'ZCARD', created_index}",
+      "{'ZRANGE', created_index, '0', '0'}",
+      "{'PEXPIREAT', created_index, '0'}",
+      "{'PERSIST', created_index}",
+    ]),
     `
-local call = redis.call
+local now = call('TIME')[1]
 local dropped = 0
+local function is_gone(record)
+  if call('EXISTS', record) == 0 then return true end
+  -- A key of another type is no record: an error, and it stays as it is.
+  local expires_at = redis.pcall('HGET', record, 'expires_at')
+  return type(expires_at) == 'string' and string.find(expires_at, '^%d+$')
+    and tonumber(expires_at) <= tonumber(now)
+end
 for i = records_start, #KEYS do
-  if call('EXISTS', KEYS[i]) == 0 then
+  if is_gone(KEYS[i]) then
     local task = string.sub(KEYS[i], key_start + 1)
     for _, index in ipairs({created_index, expiry_index, active_index}) do
       call('ZREM', index, task)
     end
+    call('DEL', KEYS[i])
     dropped = dropped + 1
   end
 end

@@ -26,9 +26,11 @@ export const LUA_LEASE_ACQUIRE: LuaScript<
   body: [
     CLOCK_IN_TIME,
     `
-local state = call('HMGET', record, 'version', 'lease', 'ops', 'log')
-local ops, entry = state[3], 'l.' .. op .. ' '
-if not state[1] then
+local state = call('HMGET', record, 'version', 'lease', 'ops', 'log', 'expires_at')
+local ops, entry, expires_at = state[3], 'l.' .. op .. ' ', state[5]
+-- Passed means absent, whatever the server still holds.
+local has_passed = expires_at and string.find(expires_at, '^%d+$') and expires_at * 1000 <= now_ms
+if not state[1] or has_passed then
   if mode == 'r' and call('EXISTS', gone) == 0 then
     ${SPAN.trim()}
     call('SET', gone, span .. '|n' .. entry .. '?~', 'PX', ${TRACE_MS})
