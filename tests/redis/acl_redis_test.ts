@@ -34,10 +34,6 @@ import {
 } from "../support/own_server.ts";
 import { openRaw, type RawClient } from "../support/redis_fixture.ts";
 
-const README = Deno.readTextFileSync(
-  new URL("../../README.md", import.meta.url),
-);
-
 /** The least a user needs, as README says. */
 const LEAST = rulesBehind(/^ *(~mcp:\*[^`]*)/m);
 /** What else a part of the library or a kind of deployment needs. */
@@ -201,7 +197,10 @@ serverTest(
 
 /** The rules in one place of README. */
 function rulesBehind(place: RegExp): string[] {
-  const rules = place.exec(README)?.[1];
+  const readme = Deno.readTextFileSync(
+    new URL("../../README.md", import.meta.url),
+  );
+  const rules = place.exec(readme)?.[1];
   if (rules === undefined) throw new Error(`README has no ${place.source}`);
   return rules.trim().split(/\s+/);
 }

@@ -18,7 +18,11 @@ import {
 import { faultTest, type Ways, withSentinel } from "../support/faults_ways.ts";
 import { ownServerEnabled } from "../support/gate.ts";
 import { type CutAt, TcpProxy } from "../support/proxy.ts";
-import { redisTest } from "../support/redis_fixture.ts";
+import {
+  type RedisFixture,
+  redisTest,
+  withRedis,
+} from "../support/redis_fixture.ts";
 import { HOUR, KEY, nthKey, OWNER } from "../support/suite/env.ts";
 import { waitUntil } from "../support/wait.ts";
 
@@ -388,7 +392,14 @@ redisTest(
   },
 );
 
-redisTest("first_calls_of_a_process_keep_their_order", async (redis) => {
+Deno.test({
+  name: "redis_first_calls_of_a_process_keep_their_order",
+  // It reads the module of the worker.
+  ignore: !ownServerEnabled,
+  fn: () => withRedis(firstCallsKeepTheirOrder),
+});
+
+async function firstCallsKeepTheirOrder(redis: RedisFixture): Promise<void> {
   // A worker is a process to the library: modules of its own, no script known.
   await redis.raw.scriptFlush();
   const worker = new Worker(
@@ -408,7 +419,7 @@ redisTest("first_calls_of_a_process_keep_their_order", async (redis) => {
   } finally {
     worker.terminate();
   }
-});
+}
 
 async function holds(
   backend: Ways["direct"],

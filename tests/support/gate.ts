@@ -25,6 +25,9 @@ export const ownServerEnabled: boolean = redisEnabled &&
 export const processesEnabled: boolean = ownServerEnabled &&
   granted({ name: "run" });
 
+/** Whether code that reads the whole environment runs too. */
+export const wholeEnvEnabled: boolean = granted({ name: "env" });
+
 function readEnv(variable: string): string | undefined {
   return granted({ name: "env", variable })
     ? Deno.env.get(variable)

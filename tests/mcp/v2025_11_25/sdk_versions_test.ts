@@ -13,6 +13,7 @@ import {
   SdkTaskStore,
   TaskStore,
 } from "../../../mod.ts";
+import { wholeEnvEnabled } from "../../support/gate.ts";
 import { redisTest } from "../../support/redis_fixture.ts";
 import type { QueueBackend } from "../../support/suite/message_queue.ts";
 import { deadline } from "../../support/wait.ts";
@@ -213,24 +214,31 @@ async function clearsItsQueue(
 }
 
 for (const [version, load] of Object.entries(SDKS)) {
+  /** A test in memory; the first SDK reads the whole environment. */
+  const test = (name: string, fn: () => Promise<void>) =>
+    Deno.test({
+      name: name.replaceAll(" ", "_"),
+      ignore: version === "1.24.0" && !wholeEnvEnabled,
+      fn,
+    });
   for (const [name, setting] of Object.entries(SETTINGS)) {
     const title = `sdk_${version}_asks_in_its_task_with_${name}`;
-    Deno.test(`${title}_in_memory`.replaceAll(" ", "_"), async () => {
+    test(`${title}_in_memory`, async () => {
       await using backend = new MemoryBackend();
       await asksInItsTask(await load(), backend, setting);
     });
     redisTest(title.replaceAll(" ", "_"), async (redis) => {
       await asksInItsTask(await load(), await redis.connect(), setting);
     });
-    Deno.test(
-      `sdk_${version}_clears_its_queue_with_${name}`.replaceAll(" ", "_"),
+    test(
+      `sdk_${version}_clears_its_queue_with_${name}`,
       async () => {
         await using backend = new MemoryBackend();
         await clearsItsQueue(await load(), backend, setting);
       },
     );
   }
-  Deno.test(`sdk_${version}_keeps_sessions_apart`, async () => {
+  test(`sdk_${version}_keeps_sessions_apart`, async () => {
     await using backend = new MemoryBackend();
     await keepsSessionsApart(await load(), backend);
   });
