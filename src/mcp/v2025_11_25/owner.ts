@@ -44,7 +44,11 @@ export interface SdkOwnerOptions {
 /** The owner TaskStore knows as the anonymous one. */
 const ANONYMOUS = "local";
 
-/** An owner; a promise of one where the host's own code has to look. */
+/**
+ * An owner; a promise of one where the host's own code has to look. Only then:
+ * a message that is pushed is there for a `dequeue` that is called after it,
+ * even if the push was not waited for, and the SDK does not.
+ */
 type Found = string | Promise<string>;
 
 /** Finds the owners of calls. */
@@ -113,12 +117,16 @@ export class CallOwner {
    * @throws {AnonymousOwnerError} If no owner is named and none is known on a
    * server with sessions: the message would wait where it is never read.
    */
-  async ofPusher(
-    taskId: string,
-    sessionId: string | undefined,
-  ): Promise<string> {
-    const owner = this.#ofTask(taskId, sessionId) ??
-      await this.named(sessionId);
+  ofPusher(taskId: string, sessionId: string | undefined): Found {
+    const known = this.#ofTask(taskId, sessionId);
+    if (known !== undefined) return known;
+    const owner = this.named(sessionId);
+    return typeof owner === "string"
+      ? this.#toPushFor(owner)
+      : owner.then((found) => this.#toPushFor(found));
+  }
+
+  #toPushFor(owner: string): string {
     if (owner !== "") return owner;
     const { unnamed, sawSession } = this.#known;
     const isLocal = !sawSession || unnamed === ANONYMOUS;

@@ -156,6 +156,17 @@ redisTest(
   },
 );
 
+redisTest("sdk_calls_that_are_not_awaited_keep_their_order", async (redis) => {
+  for (const sdk of [{}, { resolveOwner: () => "alice" }]) {
+    for (const backend of [new MemoryBackend(), await redis.connect()]) {
+      const { queue } = processOn(backend, sdk);
+      const pushing = queue.enqueue("t-1", MESSAGE);
+      assertEquals(await queue.dequeue("t-1"), MESSAGE);
+      await pushing;
+    }
+  }
+});
+
 Deno.test("sdk_list_needs_an_owner", async () => {
   // A stateless HTTP server looks like stdio: its clients must not learn ids.
   const errors: unknown[] = [];
