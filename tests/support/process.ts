@@ -21,6 +21,10 @@ export interface ProgramProcess extends AsyncDisposable {
   kill(): Promise<string>;
   /** Asks it to end with SIGTERM and waits until it has. */
   stop(): Promise<void>;
+  /** Writes a line to its stdin, if that is piped. */
+  write(line: string): Promise<void>;
+  /** Ends its stdin, waits until it has ended by itself; returns its code. */
+  endInput(): Promise<number>;
 }
 
 /** Starts a program whose stdout and stderr are piped. */
@@ -32,6 +36,8 @@ export function startProcess(command: Deno.Command): ProgramProcess {
   const lines: string[] = [];
   const errors: string[] = [];
   let running = true;
+  let input: WritableStreamDefaultWriter<Uint8Array> | undefined;
+  const inputOf = () => input ??= child.stdin.getWriter();
   const ended = Promise.all([
     child.status,
     readLines(child.stdout, (line) => void lines.push(line)),
@@ -62,6 +68,12 @@ export function startProcess(command: Deno.Command): ProgramProcess {
     stop: async () => {
       if (running) child.kill("SIGTERM");
       await deadline("the program ends", ended);
+    },
+    write: (line) => inputOf().write(new TextEncoder().encode(`${line}\n`)),
+    endInput: async () => {
+      await inputOf().close();
+      await deadline("the program ends with its input", ended);
+      return (await child.status).code;
     },
     [Symbol.asyncDispose]: async () => void await kill(),
   };

@@ -44,6 +44,13 @@ export interface SdkOwnerOptions {
 /** The owner TaskStore knows as the anonymous one. */
 const ANONYMOUS = "local";
 
+/**
+ * An owner; a promise of one where the host's own code has to look. Only then:
+ * a message that is pushed is there for a `dequeue` that is called after it,
+ * even if the push was not waited for, and the SDK does not.
+ */
+type Found = string | Promise<string>;
+
 /** Finds the owners of calls. */
 export class CallOwner {
   readonly #options: SdkOwnerOptions;
@@ -83,51 +90,47 @@ export class CallOwner {
   }
 
   /** Returns the owner a call names; `""` if it names none. */
-  async named(sessionId: string | undefined): Promise<string> {
+  named(sessionId: string | undefined): Found {
+    if (sessionId) this.#known.sawSession = true;
     if (this.#identity !== undefined) return this.#identity;
     const { defaultOwner = "", resolveOwner } = this.#options;
-    if (resolveOwner === undefined) return sessionId || defaultOwner;
-    try {
-      return await resolveOwner(sessionId);
-    } catch (cause) {
-      if (protocolErrorOf(cause)) throw cause;
-      throw new TaskError(
-        INTERNAL_ERROR,
-        "the owner of the call could not be determined",
-        { cause },
-      );
-    }
+    return resolveOwner
+      ? resolve(resolveOwner, sessionId)
+      : sessionId || defaultOwner;
   }
 
   /** Returns the owner whose tasks and messages a call may read by id. */
-  async ofReader(sessionId: string | undefined): Promise<string> {
-    const named = await this.named(sessionId);
+  ofReader(sessionId: string | undefined): Found {
+    const named = this.named(sessionId);
     // What resolveOwner says is the last word, `""` included.
     return this.#options.resolveOwner ? named : named || this.#known.unnamed;
   }
 
   /** Returns the owner of the task a call writes to. */
-  async ofWriter(
-    taskId: string,
-    sessionId: string | undefined,
-  ): Promise<string> {
-    return this.#ofTask(taskId, sessionId) ?? await this.ofReader(sessionId);
+  ofWriter(taskId: string, sessionId: string | undefined): Found {
+    return this.#ofTask(taskId, sessionId) ?? this.ofReader(sessionId);
   }
 
   /**
    * Returns the owner of the task a message is for.
    *
-   * @throws {AnonymousOwnerError} If no owner is named and none is known: the
-   * message would wait where it is never read.
+   * @throws {AnonymousOwnerError} If no owner is named and none is known on a
+   * server with sessions: the message would wait where it is never read.
    */
-  async ofPusher(
-    taskId: string,
-    sessionId: string | undefined,
-  ): Promise<string> {
-    const owner = this.#ofTask(taskId, sessionId) ??
-      await this.named(sessionId);
+  ofPusher(taskId: string, sessionId: string | undefined): Found {
+    const known = this.#ofTask(taskId, sessionId);
+    if (known !== undefined) return known;
+    const owner = this.named(sessionId);
+    return typeof owner === "string"
+      ? this.#toPushFor(owner)
+      : owner.then((found) => this.#toPushFor(found));
+  }
+
+  #toPushFor(owner: string): string {
     if (owner !== "") return owner;
-    if (this.#known.unnamed === ANONYMOUS) return ANONYMOUS;
+    const { unnamed, sawSession } = this.#known;
+    const isLocal = !sawSession || unnamed === ANONYMOUS;
+    if (isLocal && !this.#options.resolveOwner) return unnamed;
     throw new AnonymousOwnerError(owner);
   }
 
@@ -139,5 +142,26 @@ export class CallOwner {
     return this.#identity === undefined && !sessionId
       ? this.#known.ownerOf(taskId)
       : undefined;
+  }
+}
+
+/** Asks the host; what it throws is shown where it is meant for clients. */
+function resolve(
+  resolveOwner: (sessionId: string | undefined) => Found,
+  sessionId: string | undefined,
+): Found {
+  const fail = (cause: unknown): never => {
+    if (protocolErrorOf(cause)) throw cause;
+    throw new TaskError(
+      INTERNAL_ERROR,
+      "the owner of the call could not be determined",
+      { cause },
+    );
+  };
+  try {
+    const owner = resolveOwner(sessionId);
+    return typeof owner === "string" ? owner : owner.catch(fail);
+  } catch (cause) {
+    return fail(cause);
   }
 }

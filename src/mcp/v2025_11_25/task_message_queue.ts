@@ -102,8 +102,9 @@ export class SdkTaskMessageQueue {
    * Appends a message. The check for `maxSize` and the append are one step.
    *
    * @throws {Error} `Task message queue overflow: …`, if the queue is full.
-   * @throws {AnonymousOwnerError} If neither the call nor what this process
-   * knows of the task says an owner: the message would never be read.
+   * @throws {AnonymousOwnerError} On a server with sessions, if neither the
+   * call nor what this process knows of the task says an owner: the message
+   * would never be read.
    * @throws {TaskStorageError} If the storage fails.
    */
   async enqueue(

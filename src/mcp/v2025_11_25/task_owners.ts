@@ -26,6 +26,8 @@ export class TaskOwners {
    * default. Its name is random, so that no other process or caller has it.
    */
   unnamed = `process:${crypto.randomUUID()}`;
+  /** Whether a call has had a session: then the server is not on stdio. */
+  sawSession = false;
   /** As many as have work to be done in this process: not bounded further. */
   readonly #active = new Map<string, ActiveTask>();
   readonly #ended = new Map<string, string>();

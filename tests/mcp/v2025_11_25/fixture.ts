@@ -15,18 +15,25 @@ import {
 } from "@modelcontextprotocol/sdk/types.js";
 import config from "../../../deno.json" with { type: "json" };
 import { processesEnabled } from "../../support/gate.ts";
-import { startProcess } from "../../support/process.ts";
+import { type ProgramProcess, startProcess } from "../../support/process.ts";
 
 export { processesEnabled };
 
-/** Returns README's server for an era of the protocol. */
-export async function readmeServer(era = "2025-11-25"): Promise<string> {
+/**
+ * Returns a server of README for an era of the protocol: the first one whose
+ * code contains a word.
+ */
+export async function readmeServer(
+  era = "2025-11-25",
+  word = "",
+): Promise<string> {
   const readme = await Deno.readTextFile(
     new URL("../../../README.md", import.meta.url),
   );
   const section = readme.split(/^## /m)
     .find((text) => text.startsWith(`MCP ${era}`));
-  const code = section?.match(/^```ts\b.*\n([^]*?)^```$/m)?.[1];
+  const code = section?.matchAll(/^```ts\b.*\n([^]*?)^```$/gm)
+    .map(([, text]) => text!).find((text) => text.includes(word));
   if (code === undefined) throw new Error("README has no server to run");
   return code;
 }
@@ -68,6 +75,13 @@ export class Program implements AsyncDisposable {
     }
   }
 
+  /** Starts it with its stdin piped, as the client of a stdio server does. */
+  startOnStdio(redisUrl: string): ProgramProcess {
+    const env = { REDIS_URL: redisUrl, USER: "ada" };
+    const flags = ["-A", "--no-check"];
+    return startProcess(this.#deno("run", flags, env, "piped"));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.#dir, { recursive: true });
   }
@@ -76,6 +90,7 @@ export class Program implements AsyncDisposable {
     command: string,
     flags: string[] = [],
     env: Record<string, string> = {},
+    stdin: "null" | "piped" = "null",
   ): Deno.Command {
     return new Deno.Command(Deno.execPath(), {
       args: [
@@ -83,7 +98,7 @@ export class Program implements AsyncDisposable {
         ...["--import-map", importMap(), this.#file],
       ],
       env: { NO_COLOR: "1", ...env },
-      stdin: "null",
+      stdin,
       stdout: "piped",
       stderr: "piped",
     });

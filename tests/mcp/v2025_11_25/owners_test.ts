@@ -64,11 +64,15 @@ Deno.test("sdk_push_with_a_session_stays_in_that_session", async () => {
   assertEquals(await queue.dequeueAll(taskId), []);
 });
 
-Deno.test("sdk_push_without_an_owner_is_refused_and_told", async () => {
+Deno.test("sdk_push_without_an_owner_is_refused_where_there_are_sessions", async () => {
   const errors: unknown[] = [];
   const { queue } = processOn(new MemoryBackend(), {
     onError: (error) => errors.push(error),
   });
+  // On stdio all is the process's own.
+  await queue.enqueue("made-elsewhere", MESSAGE);
+  assertEquals(await queue.dequeue("made-elsewhere"), MESSAGE);
+  await queue.dequeue("another", "s-1");
   const error = await assertRejects(
     () => queue.enqueue("made-elsewhere", MESSAGE),
     AnonymousOwnerError,
@@ -152,6 +156,17 @@ redisTest(
   },
 );
 
+redisTest("sdk_calls_that_are_not_awaited_keep_their_order", async (redis) => {
+  for (const sdk of [{}, { resolveOwner: () => "alice" }]) {
+    for (const backend of [new MemoryBackend(), await redis.connect()]) {
+      const { queue } = processOn(backend, sdk);
+      const pushing = queue.enqueue("t-1", MESSAGE);
+      assertEquals(await queue.dequeue("t-1"), MESSAGE);
+      await pushing;
+    }
+  }
+});
+
 Deno.test("sdk_list_needs_an_owner", async () => {
   // A stateless HTTP server looks like stdio: its clients must not learn ids.
   const errors: unknown[] = [];
@@ -208,17 +223,22 @@ Deno.test("sdk_resolver_has_the_last_word", async () => {
 Deno.test("sdk_resolver_that_fails_is_told_to_the_operator_alone", async () => {
   const errors: unknown[] = [];
   const cause = new Error("connect ECONNREFUSED 10.0.0.7:5432");
-  const { store } = processOn(new MemoryBackend(), {
-    resolveOwner: () => Promise.reject(cause),
-    onError: (error) => errors.push(error),
-  });
-  const error = await assertRejects(
-    () => store.getTask("t-1", "s-1"),
-    TaskError,
-    "the owner of the call could not be determined",
-  );
-  assertEquals(error.code, -32603);
-  assertEquals((errors[0] as Error).cause, cause);
+  const fail = () => {
+    throw cause;
+  };
+  for (const resolveOwner of [fail, () => Promise.reject(cause)]) {
+    const { store } = processOn(new MemoryBackend(), {
+      resolveOwner,
+      onError: (error) => errors.unshift(error),
+    });
+    const error = await assertRejects(
+      () => store.getTask("t-1", "s-1"),
+      TaskError,
+      "the owner of the call could not be determined",
+    );
+    assertEquals(error.code, -32603);
+    assertEquals((errors[0] as Error).cause, cause);
+  }
 
   const refusal = Object.assign(new Error("token expired"), { code: -32001 });
   const strict = processOn(new MemoryBackend(), {
