@@ -86,7 +86,10 @@ export function readTruth(
         // A refusal is noted there as well, under a letter.
         const [, made, id] = /^\d+\|(\d+)\.([^ ]*)/.exec(rest[0]!) ?? [];
         if (made === "0") deleted.set(gone, id!);
-        else if (id !== undefined) {
+        else if (
+          // Beside a live record, it is the trace of one whose end came nearer.
+          id !== undefined && !replay.hashes.has(names.record(gone))
+        ) {
           addEnded(statesOf(gone), at, Number(made), id, removed.has(gone));
         }
       }
