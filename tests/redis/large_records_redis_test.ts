@@ -28,7 +28,7 @@ interface Cost {
   readonly bytes: { readonly out: number; readonly back: number };
 }
 
-/** Registers a test that can tell what a call of its backend costs. */
+/** Registers a test that can tell what a call costs, which it may repeat. */
 function costTest(
   name: string,
   body: (
@@ -41,7 +41,7 @@ function costTest(
     await using proxy = new TcpProxy(redis.url);
     const backend = await redis.connect({}, proxy.url);
     await using monitor = await Monitor.open(redis.url, redis.raw);
-    const costOf = async (call: () => Promise<unknown>) => {
+    const costOf = async (call: () => Promise<unknown>): Promise<Cost> => {
       await midSpan(redis.raw);
       const before = proxy.roundTrips;
       const bytes = { out: 0, back: 0 };
@@ -51,7 +51,10 @@ function costTest(
         return reply;
       };
       const { sent, ran } = ofTest(await monitor.during(call), redis);
-      return { roundTrips: proxy.roundTrips - before, sent, ran, bytes };
+      const roundTrips = proxy.roundTrips - before;
+      // The source goes along until its digest is known.
+      if (namesOf(sent).includes("EVAL")) return await costOf(call);
+      return { roundTrips, sent, ran, bytes };
     };
     await body(backend, costOf, redis);
     await redis.close();
@@ -63,7 +66,6 @@ costTest(
   async (backend, costOf, redis) => {
     const large = "x".repeat(200_000);
     for (let n = 0; n < 50; n++) await backend.put(nthKey(n), large, META);
-    await backend.listPage(PREFIX, { limit: 1 });
     const { sent, ran } = await costOf(async () => {
       const { records } = await backend.listPage(PREFIX);
       assertEquals(records.length, 50);
@@ -90,7 +92,6 @@ costTest(
       meta: ACTIVE,
     });
     const renew = () => leases.renew(KEY, fence, 60_000);
-    await renew();
     const { roundTrips, sent, ran, bytes } = await costOf(renew);
     assertEquals([roundTrips, namesOf(sent)], [1, ["EVALSHA"]]);
     const record = redis.record("alice", "t-1");
@@ -111,7 +112,6 @@ costTest(
     const large = "x".repeat(100_000);
     await backend.put(KEY, large, ACTIVE);
     const update = await updater(backend, ACTIVE, large);
-    await update();
     const { bytes, ran } = await costOf(update);
     assert(bytes.out < large.length + 600, `${bytes.out} bytes were sent`);
     assert(bytes.back < 20, `${bytes.back} bytes were answered`);
