@@ -22,6 +22,9 @@ import type { RedisContext } from "./redis_context.ts";
 /** The most tasks one call names where all are wanted. */
 const NAME_CHUNK = 2000;
 
+/** How many tasks at once are asked whether they live. */
+const LOOK_AHEAD = 100;
+
 /** Names of tasks, in order, and the place behind the last of them. */
 interface NamedTasks {
   readonly tasks: string[];
@@ -72,25 +75,30 @@ export class RedisLists {
   /** Reads one page of an owner's live records. */
   async page(prefix: string, options: ListPageOptions): Promise<RecordPage> {
     const owner = splitPrefix(prefix);
+    const { isShared } = this.#context.schema;
     const { after: start, ...query } = checkPage(options);
+    const records: KeyedRecord[] = [];
     let after = start;
     while (true) {
       const { tasks, next, isOpen } = await this.#name(
         prefix,
         owner,
-        query,
+        { ...query, limit: query.limit - records.length },
         after,
       );
-      const records = await this.#readAll(prefix, owner, tasks);
+      records.push(...await this.#readAll(prefix, owner, tasks));
       if (next === undefined) return { records };
-      // An empty page is handed out neither now nor next: only behind a backlog
-      // of expired tasks does that take further calls.
-      if (records.length > 0) {
-        return isOpen && !await this.#hasMore(prefix, owner, query, next)
-          ? { records }
-          : { records, nextCursor: encodeCursor(query.order, next) };
-      }
       after = next;
+      // An empty page is handed out neither now nor next: only behind a backlog
+      // of expired tasks does that take further calls. Where others write too,
+      // such a backlog is seen only by reading.
+      if (records.length === 0) continue;
+      if (isShared && records.length < query.limit) continue;
+      const hasMore = !isOpen && !isShared ||
+        await this.#hasMore(prefix, owner, query, next);
+      return hasMore
+        ? { records, nextCursor: encodeCursor(query.order, next) }
+        : { records };
     }
   }
 
@@ -109,9 +117,14 @@ export class RedisLists {
     let after: Position | undefined;
     do {
       const { tasks, next } = await this.#name(prefix, owner, query, after);
-      if (tasks.length > 0) await this.#dropStale(prefix, owner, tasks);
+      await this.#dropStale(prefix, owner, tasks);
       after = next;
     } while (after !== undefined);
+  }
+
+  /** The `mode` of scripts that keep the indexes. */
+  get #mode(): string {
+    return this.#context.schema.isShared ? "k" : "";
   }
 
   /** Whether a task follows behind a place. */
@@ -121,11 +134,17 @@ export class RedisLists {
     query: ListQuery,
     place: Position,
   ): Promise<boolean> {
+    const { isShared } = this.#context.schema;
+    const some: ListQuery = { ...query, limit: isShared ? LOOK_AHEAD : 1 };
     let after: Position | undefined = place;
     while (after !== undefined) {
-      const one: ListQuery = { ...query, limit: 1 };
-      const named: NamedTasks = await this.#name(prefix, owner, one, after);
-      if (named.tasks.length > 0) return true;
+      const named: NamedTasks = await this.#name(prefix, owner, some, after);
+      const { length } = named.tasks;
+      if (length > 0) {
+        if (!isShared) return true;
+        const gone = await this.#dropStale(prefix, owner, named.tasks);
+        if (gone < length) return true;
+      }
       after = named.next;
     }
     return false;
@@ -153,6 +172,7 @@ export class RedisLists {
             after_created: after?.createdAt ?? "",
             after_task: after?.task ?? "",
             active: active ? "1" : "",
+            mode: this.#mode,
           },
         }),
       decode: (answer) => answer as [number, string, string, string[]],
@@ -190,16 +210,18 @@ export class RedisLists {
    * Drops index entries whose record is gone (evicted, deleted by hand, or
    * expired a moment ago): every script writes both in one step, so they can
    * only be stale.
+   *
+   * @returns How many were dropped.
    */
   async #dropStale(
     prefix: string,
     owner: string,
     tasks: readonly string[],
-  ): Promise<void> {
+  ): Promise<number> {
     const { schema } = this.#context;
     const keys = schema.indexes(owner);
     const start = new TextEncoder().encode(schema.record(owner, "")).length;
-    await this.#context.run({
+    return await this.#context.run({
       what: () => `drop stale entries of ${JSON.stringify(prefix)}`,
       key: prefix,
       route: keys.created_index,
@@ -208,10 +230,10 @@ export class RedisLists {
       write: (words) =>
         writeScriptInput(words, LUA_DROP_STALE, {
           keys,
-          args: { key_start: String(start), mode: schema.isShared ? "k" : "" },
+          args: { key_start: String(start), mode: this.#mode },
           tail: tasks.map((task) => schema.record(owner, task)),
         }),
-      decode: () => undefined,
+      decode: (dropped) => Number(dropped),
     });
   }
 }

@@ -336,7 +336,7 @@ export class RedisBackend implements StorageBackend {
       return await run();
     } catch (error) {
       const isFull = error instanceof CapacityExceededError &&
-        error.unit === "records";
+        error.unit !== "bytes";
       if (!isFull || !this.#context.schema.isShared) throw error;
       // Other writers leave their expired tasks in the index: it is counted
       // again before a record is refused.

@@ -2,15 +2,19 @@ import { defineScript, type LuaScript } from "../executor/script.ts";
 import { INDEX_EXPIRY } from "./fragments/index_expiry.ts";
 import { requirePermissions } from "./fragments/permissions.ts";
 
+/** The most active tasks that one call compares with the index by creation. */
+const MOST_ACTIVE = 1000;
+
 /**
  * Drops index entries whose record is gone, and with them a record whose
  * `expires_at` has passed although the server still holds it. `mode` is that
- * of a write.
+ * of a write; under the key schema `pmcp` others delete records without a look
+ * at the index of active ones, which is compared.
  *
  * The names of the tasks follow from their keys, which begin with `key_start`
  * bytes of prefix.
  *
- * Answers how many were dropped.
+ * Answers how many of `records` were dropped.
  */
 export const LUA_DROP_STALE: LuaScript<
   "created_index" | "expiry_index" | "active_index",
@@ -48,6 +52,13 @@ for i = records_start, #KEYS do
     end
     call('DEL', KEYS[i])
     dropped = dropped + 1
+  end
+end
+if string.find(mode, 'k', 1, true) then
+  local active = call('ZRANGE', active_index, 0, ${MOST_ACTIVE} - 1)
+  local places = #active > 0 and call('ZMSCORE', created_index, unpack(active)) or {}
+  for i, task in ipairs(active) do
+    if not places[i] then call('ZREM', active_index, task) end
   end
 end
 `,

@@ -14,7 +14,7 @@ const MOST_SORTED = 1000;
  * named. The page begins behind the place `after_created`, `after_task`, or at
  * the end where those are empty. A call walks over a bounded number of
  * members: an owner with a backlog of expired tasks, or few active among many,
- * gets the rest of the page from a further call.
+ * gets the rest of the page from a further call. `mode` is that of a write.
  *
  * Answers `{more, last_created, last_task, tasks}`: `more` is 1 if live tasks
  * follow behind the place `last_…`, 2 if the walk ended there before it was
@@ -22,11 +22,18 @@ const MOST_SORTED = 1000;
  */
 export const LUA_LIST_PAGE: LuaScript<
   "created_index" | "expiry_index" | "active_index",
-  "order" | "limit" | "after_created" | "after_task" | "active"
+  "order" | "limit" | "after_created" | "after_task" | "active" | "mode"
 > = defineScript({
   name: "list_page",
   keys: ["created_index", "expiry_index", "active_index"],
-  args: ["order", "number:limit", "after_created", "after_task", "active"],
+  args: [
+    "order",
+    "number:limit",
+    "after_created",
+    "after_task",
+    "active",
+    "mode",
+  ],
   body: [
     `
 local call = redis.call
@@ -106,7 +113,7 @@ if after_created ~= '' then
   end
 end
 
-if none_expired and active ~= '1' then
+if (none_expired or is_shared) and active ~= '1' then
   local range = {'ZRANGE', created_index, rank, rank + limit}
   if order == 'newest' then range[5] = 'REV' end
   local tasks = call(unpack(range))

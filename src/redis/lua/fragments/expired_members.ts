@@ -6,20 +6,26 @@ const MOST_DROPPED = 256;
  * meanwhile. A task is expired when its score is below now, as the server sees
  * its key.
  *
- * Needs `call`, `now_ms`, the indexes. Adds `drop_expired()`, which tells
+ * Under the key schema `pmcp` (`k` in `mode`) the other writers keep neither
+ * expiry nor activity: tasks leave the index by creation where their record is
+ * found to be gone, and until then they count.
+ *
+ * Needs `call`, `now_ms`, `mode`, the indexes. Adds `drop_expired()`, which tells
  * whether none is left, `live_count()` and `active_count()`.
  */
 export const EXPIRED_MEMBERS = `
+local is_shared = string.find(mode, 'k', 1, true)
 local before_now = string.format('(%.0f', math.floor(now_ms))
 local function drop_expired()
   local expired = call('ZRANGE', expiry_index, '-inf', before_now, 'BYSCORE', 'LIMIT', 0, ${MOST_DROPPED})
   if #expired == 0 then return true end
-  for _, index in ipairs({created_index, expiry_index, active_index}) do
-    call('ZREM', index, unpack(expired))
-  end
+  if not is_shared then call('ZREM', created_index, unpack(expired)) end
+  call('ZREM', expiry_index, unpack(expired))
+  call('ZREM', active_index, unpack(expired))
   return #expired < ${MOST_DROPPED}
 end
 local function live_count()
+  if is_shared then return call('ZCARD', created_index) end
   return call('ZCARD', created_index) - call('ZCOUNT', expiry_index, '-inf', before_now)
 end
 local function active_count()

@@ -1,17 +1,27 @@
+import { SPAN } from "./state.ts";
+
 /** The time a trace outlives what it belongs to, in milliseconds. */
 export const TRACE_MS = 64_000;
 
 /**
  * The trace with one more entry, behind the newest: that of a call which made
- * no version.
+ * no version. The entry is of the present span of time, so that it is kept as
+ * long as that of a write; all others but the newest are older by then.
  *
- * Needs `ops`. Adds `noted(entry)`, which returns the text for the field `ops`,
- * or nil where it has no trace or has many already.
+ * Needs `ops`, `clock`. Adds `noted(entry)`, which returns the text for the
+ * field `ops`, or nil where it has no trace or has many already.
  */
 export const NOTED = `
 local function noted(entry)
-  local head, newest, rest = string.match(ops or '', '^([^|]*|[^|]*|[^|]*|)([^ ~]* ?)(.*)$')
-  return head and #ops < 4000 and head .. newest .. entry .. rest or nil
+  local head, newest, now, before, log_mark, written_in = string.match(ops or '',
+    '^([^|]*|[^|]*|[^|]*|)([^ ~]* ?)([^~]*)~([^+]-)(%+?)(%d%d%d%d%d%d%d%d%d%d)$')
+  if not head or #ops >= 4000 then return nil end
+  if clock[1] >= written_in then
+    ${SPAN.trim()}
+    before = written_in + 32 == tonumber(span) and now or ''
+    now, written_in = '', span
+  end
+  return head .. newest .. entry .. now .. '~' .. before .. log_mark .. written_in
 end
 `;
 
