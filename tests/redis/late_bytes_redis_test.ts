@@ -6,11 +6,17 @@
  */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { type StorageBackend, VersionConflictError } from "../../mod.ts";
+import {
+  NotFoundError,
+  type RedisBackend,
+  type StorageBackend,
+  VersionConflictError,
+} from "../../mod.ts";
 import { isScript, TcpProxy } from "../support/proxy.ts";
-import { redisTest } from "../support/redis_fixture.ts";
+import { type RedisFixture, redisTest } from "../support/redis_fixture.ts";
 import { ageTrace, midSpan } from "../support/span.ts";
 import { HOUR, KEY, PREFIX } from "../support/suite/env.ts";
+import { waitUntil } from "../support/wait.ts";
 
 const META = { ...HOUR, createdAt: 1_700_000_000_000 };
 
@@ -25,8 +31,8 @@ for (const [name, write] of Object.entries(REFUSED)) {
   redisTest(
     `${name}_that_was_refused_is_not_executed_by_its_late_bytes`,
     async (redis) => {
-      await using proxy = new TcpProxy(redis.url);
-      const cut = await redis.connect({}, proxy.url);
+      await using held = new HeldUp(redis);
+      const cut = await held.connect();
       const direct = await redis.connect();
       const record = redis.record("alice", "t-1");
       await midSpan(redis.raw);
@@ -35,19 +41,95 @@ for (const [name, write] of Object.entries(REFUSED)) {
         for (const key of await redis.keys()) await redis.raw.del(key);
         await direct.put(KEY, "first", META);
         await ageTrace(redis.raw, record, spans);
-        let heldUp = "";
-        proxy.fault = (request) => {
-          if (heldUp !== "" || !isScript(request)) return undefined;
-          heldUp = request;
-          return { cut: "before request" };
-        };
-        await assertRejects(() => write(cut), VersionConflictError);
+        const late = await held.holdUp(() =>
+          assertRejects(() => write(cut), VersionConflictError)
+        );
         if (name === "create") await direct.delete(KEY);
         else assertEquals(await direct.put(KEY, "second", META), 2);
         const before = await direct.listByPrefix(PREFIX);
-        await sendRaw(redis.url, heldUp);
+        await sendRaw(redis.url, late);
         assertEquals(await direct.listByPrefix(PREFIX), before, `${spans}`);
       }
+      await redis.close();
+    },
+  );
+}
+
+/** What was done once, and would be done again after a life that ended. */
+const APPLIED: Record<string, (backend: StorageBackend) => Promise<unknown>> = {
+  deletion: (backend) => backend.delete(KEY),
+  swap: (backend) => backend.putIfVersion(KEY, "swapped", 1, soon()),
+};
+
+for (const [name, write] of Object.entries(APPLIED)) {
+  redisTest(
+    `${name}_is_not_executed_again_by_its_late_bytes_after_a_short_life`,
+    async (redis) => {
+      await using held = new HeldUp(redis);
+      const cut = await held.connect();
+      const direct = await redis.connect();
+      await direct.put(KEY, "first", name === "swap" ? soon() : META);
+      const late = await held.holdUp(() => write(cut));
+      if (name === "deletion") await direct.put(KEY, "short", soon());
+      await lapse(direct);
+      await direct.create(KEY, "next life", { meta: META });
+      await sendRaw(redis.url, late);
+      assertEquals((await direct.get(KEY)).data, "next life");
+      await redis.close();
+    },
+  );
+}
+
+for (
+  const [when, isReborn] of [["its_record", false], [
+    "a_short_life_after_it",
+    true,
+  ]] as const
+) {
+  redisTest(
+    `create_that_was_refused_is_not_executed_when_${when}_has_expired`,
+    async (redis) => {
+      await using held = new HeldUp(redis);
+      const cut = await held.connect();
+      const direct = await redis.connect();
+      await direct.put(KEY, "first", isReborn ? META : soon());
+      const late = await held.holdUp(() =>
+        assertRejects(() => REFUSED.create!(cut), VersionConflictError)
+      );
+      if (isReborn) {
+        await direct.delete(KEY);
+        await direct.create(KEY, "short", { meta: soon() });
+      }
+      await lapse(direct);
+      await sendRaw(redis.url, late);
+      assertEquals(await direct.listByPrefix(PREFIX), []);
+      await redis.close();
+    },
+  );
+}
+
+for (const isDeleted of [true, false]) {
+  redisTest(
+    `acquire_${
+      isDeleted ? "of_a_deleted_record" : "before_an_expiry"
+    }_takes_no_lease_on_the_next_life_by_its_late_bytes`,
+    async (redis) => {
+      await using held = new HeldUp(redis);
+      const cut = await held.connect();
+      const direct = await redis.connect();
+      const acquire = () =>
+        cut.leases.acquire(KEY, { holder: "w-1", forMs: 60_000 });
+      await direct.put(KEY, "first", isDeleted ? META : soon());
+      if (isDeleted) await direct.delete(KEY);
+      const late = await held.holdUp(async () =>
+        isDeleted
+          ? await assertRejects(acquire, NotFoundError)
+          : await acquire()
+      );
+      await lapse(direct);
+      await direct.create(KEY, "next life", { meta: META });
+      await sendRaw(redis.url, late);
+      assertEquals((await direct.get(KEY)).lease, undefined);
       await redis.close();
     },
   );
@@ -62,5 +144,50 @@ async function sendRaw(url: string, bytes: string): Promise<void> {
     assert(await connection.read(new Uint8Array(1000)) !== null);
   } finally {
     connection.close();
+  }
+}
+
+/** Of a record that expires within a moment. */
+function soon() {
+  return { ...META, expiresAt: Date.now() + 150 };
+}
+
+/** Waits until the record has expired. */
+async function lapse(backend: StorageBackend): Promise<void> {
+  await waitUntil(
+    "the end of the record",
+    async () => (await backend.listByPrefix(PREFIX)).length === 0,
+  );
+}
+
+/** A way to Redis on which the first try of a write is held up. */
+class HeldUp {
+  readonly #redis: RedisFixture;
+  readonly #proxy: TcpProxy;
+
+  constructor(redis: RedisFixture) {
+    this.#redis = redis;
+    this.#proxy = new TcpProxy(redis.url);
+  }
+
+  connect(): Promise<RedisBackend> {
+    return this.#redis.connect({}, this.#proxy.url);
+  }
+
+  /** Lets the retry of a write be answered; returns the bytes of its first try. */
+  async holdUp(write: () => Promise<unknown>): Promise<string> {
+    let bytes = "";
+    this.#proxy.fault = (request) => {
+      if (bytes !== "" || !isScript(request)) return undefined;
+      bytes = request;
+      return { cut: "before request" };
+    };
+    await write();
+    assert(bytes !== "", "nothing was sent");
+    return bytes;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#proxy[Symbol.asyncDispose]();
   }
 }

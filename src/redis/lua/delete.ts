@@ -2,9 +2,14 @@ import { defineScript, type LuaScript } from "../executor/script.ts";
 import { INDEX_EXPIRY } from "./fragments/index_expiry.ts";
 import { ownWrite } from "./fragments/own_write.ts";
 import { CHECK_PERMISSIONS } from "./fragments/permissions.ts";
-import { NOTED, REFUSE, TRACE_MS } from "./fragments/refusal.ts";
+import { NOTED, REFUSE } from "./fragments/refusal.ts";
 import { SPAN, STATE } from "./fragments/state.ts";
-import { JOINED_TRACE, OLD_TRACE } from "./fragments/trace.ts";
+import {
+  JOINED_TRACE,
+  KEEP_TRACE,
+  OLD_TRACE,
+  TRACE_MS,
+} from "./fragments/trace.ts";
 import { RECORD_KEYS } from "./record_script.ts";
 import { REPLY } from "./reply.ts";
 
@@ -54,11 +59,13 @@ end
     SPAN,
     OLD_TRACE,
     JOINED_TRACE,
+    KEEP_TRACE,
     NOTED,
     REFUSE,
     INDEX_EXPIRY,
     `
 local has_passed = expires_at and string.find(expires_at, '^%d+$') and expires_at * 1000 <= now_ms
+if has_passed then version = nil end
 local was_there = not has_passed and call('EXISTS', record) == 1
 if expected ~= '' and was_there then
   local expected_version, expected_etag = string.match(expected, '^(%d+)%.([^ ]*)')

@@ -1,6 +1,12 @@
 import { defineScript, type LuaScript } from "../executor/script.ts";
-import { NOTED, TRACE_MS } from "./fragments/refusal.ts";
+import { NOTED } from "./fragments/refusal.ts";
 import { CLOCK_IN_TIME, SPAN } from "./fragments/state.ts";
+import {
+  JOINED_TRACE,
+  KEEP_TRACE,
+  OLD_TRACE,
+  TRACE_MS,
+} from "./fragments/trace.ts";
 import { REPLY } from "./reply.ts";
 
 /**
@@ -27,13 +33,17 @@ export const LUA_LEASE_ACQUIRE: LuaScript<
     CLOCK_IN_TIME,
     `
 local state = call('HMGET', record, 'version', 'lease', 'ops', 'log', 'expires_at')
-local ops, entry, expires_at = state[3], 'l.' .. op .. ' ', state[5]
+local version, ops, log, expires_at = state[1], state[3], state[4], state[5]
+local entry = 'l.' .. op .. ' '
 -- Passed means absent, whatever the server still holds.
 local has_passed = expires_at and string.find(expires_at, '^%d+$') and expires_at * 1000 <= now_ms
-if not state[1] or has_passed then
-  if mode == 'r' and call('EXISTS', gone) == 0 then
+if not version or has_passed then
+  if mode == 'r' then
+    local was_gone = call('GET', gone)
     ${SPAN.trim()}
-    call('SET', gone, span .. '|n' .. entry .. '?~', 'PX', ${TRACE_MS})
+    ${OLD_TRACE}
+    ${JOINED_TRACE}
+    call('SET', gone, joined_trace('n' .. entry .. (was_gone and '' or '?') .. trace_now, trace_before), 'PX', ${TRACE_MS})
   end
   return {${REPLY.absent}}
 end
@@ -41,7 +51,7 @@ local fence, until_ms, acquisition, held_by = string.match(state[2] or '', '^(%d
 if acquisition == op then return {${REPLY.applied}, fence} end
 local is_held = fence and tonumber(until_ms) > now_ms
 local noted_fence
-for _, trace in ipairs({ops or '', state[4] or ''}) do
+for _, trace in ipairs({ops or '', log or ''}) do
   local at = string.find(trace, entry, 1, true) --[[own id]]
   if at then noted_fence = string.match(string.sub(trace, math.max(1, at - 17), at - 1), '(n?%d*)$') end
 end
@@ -51,20 +61,32 @@ if noted_fence and not is_held then return {${REPLY.unknown}} end
 `,
     NOTED,
     `
+-- Notes the entry; beside it is written what else is changed.
+local function note(entry, ...)
+  local with_entry = noted(entry)
+  if with_entry then
+    call('HSET', record, 'ops', with_entry, ...)
+  elseif ... then
+    call('HSET', record, ...)
+  end
+  if with_entry and expires_at and expires_at * 1000 < now_ms + ${TRACE_MS} then
+    local was_gone
+    ${SPAN.trim()}
+    ${OLD_TRACE}
+    ${JOINED_TRACE}
+    ${KEEP_TRACE}
+    keep_trace(entry, expires_at * 1000)
+  end
+end
 if is_held and (noted_fence or held_by ~= holder) then
-  if mode == 'r' and noted(entry) then call('HSET', record, 'ops', noted(entry)) end
+  if mode == 'r' then note(entry) end
   return {${REPLY.held}, string.format('%.0f', until_ms - now_ms), held_by}
 end
 if not is_held then
   fence = string.format('%.0f', math.max(clock[1] * 1000000 + clock[2], (tonumber(fence) or 0) + 1))
 end
 local lease = fence .. '|' .. string.format('%.0f', now_ms + for_ms) .. '|' .. op .. '|' .. holder
-local with_entry = noted(fence .. entry)
-if with_entry then
-  call('HSET', record, 'lease', lease, 'ops', with_entry)
-else
-  call('HSET', record, 'lease', lease)
-end
+note(fence .. entry, 'lease', lease)
 return {${REPLY.applied}, fence}
 `,
   ],

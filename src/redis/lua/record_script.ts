@@ -4,7 +4,12 @@ import { EXPIRED_MEMBERS } from "./fragments/expired_members.ts";
 import { INDEX_EXPIRY } from "./fragments/index_expiry.ts";
 import { NOTED, REFUSE } from "./fragments/refusal.ts";
 import { SPAN } from "./fragments/state.ts";
-import { GROWN_TRACE, JOINED_TRACE, OLD_TRACE } from "./fragments/trace.ts";
+import {
+  GROWN_TRACE,
+  JOINED_TRACE,
+  KEEP_TRACE,
+  OLD_TRACE,
+} from "./fragments/trace.ts";
 import { WRITE_RECORD } from "./fragments/write_record.ts";
 
 /** The keys of one record, all in its owner's slot. */
@@ -42,6 +47,7 @@ export const FULL_WRITE: readonly string[] = [
   SPAN,
   OLD_TRACE,
   JOINED_TRACE,
+  KEEP_TRACE,
   GROWN_TRACE,
   NOTED,
   REFUSE,

@@ -1,8 +1,9 @@
 import { SPAN } from "./state.ts";
+import { TRACE_MS } from "./trace.ts";
 
 /**
  * The common update: the library wrote the record last, and neither its place
- * nor its expiry changes. Three commands and the time; an end of the record's
+ * nor its expiry changes, and it does not end soon. Three commands and the time; an end of the record's
  * activity takes one more.
  *
  * The field `ops` is `<head><trace><span>`: the head
@@ -31,7 +32,7 @@ export function fastUpdate(
 ): string {
   return `
 if version and ops and mode == '' and #ops < 500 and (not deadline_ms or now_ms <= deadline_ms)
-  and (not expires_ms or expires_ms > now_ms)
+  and (not expires_ms or expires_ms > now_ms + ${TRACE_MS})
   and string.find(ops, string.sub(want, 2) .. ${newest}, 2, true) == 2
   and ${condition} then
   local was, is = string.byte(ops), string.byte(want)

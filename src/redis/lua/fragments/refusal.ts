@@ -1,7 +1,6 @@
+import { REPLY } from "../reply.ts";
 import { SPAN } from "./state.ts";
-
-/** The time a trace outlives what it belongs to, in milliseconds. */
-export const TRACE_MS = 64_000;
+import { TRACE_MS } from "./trace.ts";
 
 /**
  * The trace with one more entry, behind the newest: that of a call which made
@@ -27,9 +26,10 @@ end
 
 /**
  * Notes a refusal in the trace where it answers a retry, so that a first try
- * that arrives later is refused as well.
+ * that arrives later is refused as well. A refusal that cannot be noted is not
+ * certain.
  *
- * Needs `OLD_TRACE`, `JOINED_TRACE`, `NOTED`. Adds `refuse(answer, letter)`; the letter
+ * Needs `OLD_TRACE`, `JOINED_TRACE`, `KEEP_TRACE`, `NOTED`. Adds `refuse(answer, letter)`; the letter
  * says which refusal, see `ownWrite`; left out: a conflict.
  */
 export const REFUSE = `
@@ -38,10 +38,15 @@ local function refuse(answer, letter)
   local entry = (letter or 'c') .. '.' .. op .. ' '
   if version then
     local with_entry = noted(entry)
-    if with_entry then call('HSET', record, 'ops', with_entry) end
+    if with_entry then
+      call('HSET', record, 'ops', with_entry)
+      keep_trace(entry, expires_at and expires_at * 1000)
+    elseif ops then
+      return {${REPLY.unknown}}
+    end
   else
     -- Marked: no deletion has left this trace, a record may have expired before.
-    call('SET', gone, joined_trace(was_gone and entry or entry .. '?', ''), 'PX', ${TRACE_MS})
+    call('SET', gone, joined_trace((was_gone and entry or entry .. '?') .. trace_now, trace_before), 'PX', ${TRACE_MS})
   end
   return answer
 end

@@ -1,3 +1,6 @@
+/** The time a trace outlives what it belongs to, in milliseconds. */
+export const TRACE_MS = 64_000;
+
 /** The most bytes of trace beside the newest entry that `ops` itself holds. */
 const OPS_BYTES = 400;
 
@@ -47,6 +50,22 @@ local function joined_trace(first_now, first_before)
     before = string.sub(before, 1, ${LOG_BYTES} - #now) .. '!'
   end
   return span .. '|' .. now .. '~' .. before
+end
+`;
+
+/**
+ * Keeps the trace of a record that ends soon in `gone`, where it outlives the
+ * record: bytes that arrive then are still known. It is marked with `?`, since
+ * the shortest update does not add to it.
+ *
+ * Needs `JOINED_TRACE`, `now_ms`, `gone`. Adds `keep_trace(entries, ends_ms)`:
+ * `entries` are the newest; nil for no end.
+ */
+export const KEEP_TRACE = `
+local function keep_trace(entries, ends_ms)
+  if not ends_ms or ends_ms >= now_ms + ${TRACE_MS} then return end
+  call('SET', gone, joined_trace(entries .. '?' .. trace_now, trace_before),
+    'PX', string.format('%.0f', ends_ms - now_ms + ${TRACE_MS}))
 end
 `;
 

@@ -1,9 +1,9 @@
-import { TRACE_MS } from "./refusal.ts";
+import { TRACE_MS } from "./trace.ts";
 
 /**
  * The uncommon write of one record, over the live one or as a new life.
  *
- * Needs `OLD_TRACE`, `GROWN_TRACE`, `INDEX_EXPIRY`, `EXPIRED_MEMBERS` and what
+ * Needs `OLD_TRACE`, `GROWN_TRACE`, `KEEP_TRACE`, `INDEX_EXPIRY`, `EXPIRED_MEMBERS` and what
  * they need, `want`, `expires_ms`, `task`, `data`, `channel`. Adds
  * `write_record(new_lease, releases, entries)`, which returns the new version as text:
  * clients misread integers near 2^53.
@@ -63,12 +63,7 @@ local function write_record(new_lease, releases, entries)
     call('HDEL', record, 'expires_at')
     call('PERSIST', record)
   end
-  if version and expires_ms and expires_ms < now_ms + ${TRACE_MS}
-    and expires_ms < (tonumber(old_expires) or math.huge) then
-    -- The record ends before its earlier writers expect: its trace outlives it.
-    call('SET', gone, joined_trace(next_version .. '.' .. op .. ' ' .. (entries or '') .. trace_now, trace_before),
-      'PX', string.format('%.0f', expires_ms - now_ms + ${TRACE_MS}))
-  end
+  keep_trace(next_version .. '.' .. op .. ' ' .. (entries or ''), expires_ms)
   if has_moved then refresh_index_expiry() end
   call('SPUBLISH', channel, next_version)
   return next_version
