@@ -24,7 +24,7 @@ import { TaskNotFoundError } from "./errors.ts";
 import { leaseState, requireLeases, withLease } from "./lease.ts";
 import type { ListTasksOptions, TaskPage } from "./options.ts";
 import type { TaskRecord } from "./record.ts";
-import { RecordCodec } from "./record_codec.ts";
+import { type DecodedRecord, RecordCodec } from "./record_codec.ts";
 import type { Sealer } from "./seal.ts";
 import { isFinalStatus } from "./status.ts";
 import { toTaskError } from "./storage_errors.ts";
@@ -46,8 +46,6 @@ export class TaskRepository {
   readonly #policy: ChangePolicy;
   readonly #codec: RecordCodec;
   readonly #clock: () => number;
-  /** What one read of the backend was decoded to, for all who watch it. */
-  readonly #received = new WeakMap<VersionedRecord, Received>();
 
   constructor({ backend, policy, sealer, clock }: TaskRepositoryOptions) {
     this.#backend = backend;
@@ -204,20 +202,24 @@ export class TaskRepository {
   }
 
   /**
-   * Reads what a watch has yielded. All watches of one record that were given
-   * one and the same read share what it is decoded to.
+   * Reads what a watch has yielded.
+   *
+   * @param watched What all watches of the task share: a record that one of
+   * them has decoded is not decoded again.
    */
   receiveWatched(
     taskId: string,
     owner: string,
     stored: VersionedRecord,
+    watched: { decoded: DecodedRecord | undefined },
   ): Received {
-    let received = this.#received.get(stored);
-    if (received === undefined) {
-      received = this.#receive(makeKey(owner, taskId), owner, stored);
-      this.#received.set(stored, received);
+    const key = makeKey(owner, taskId);
+    const { etag } = stored;
+    if (etag === "" || watched.decoded?.etag !== etag) {
+      const record = this.#codec.decode(key, owner, stored);
+      watched.decoded = { etag, record };
     }
-    return received;
+    return this.#withLease(key, watched.decoded.record, stored, undefined);
   }
 
   /**
@@ -241,7 +243,15 @@ export class TaskRepository {
     endedFence?: number,
   ): Received {
     const record = this.#codec.decode(key, owner, stored);
-    const { lease } = stored;
+    return this.#withLease(key, record, stored, endedFence);
+  }
+
+  #withLease(
+    key: string,
+    record: DecodedRecord["record"],
+    { lease }: VersionedRecord,
+    endedFence: number | undefined,
+  ): Received {
     if (record === undefined || lease === undefined) return record;
     return record instanceof Promise
       ? record.then((opened) => this.#settle(key, opened, lease, endedFence))
