@@ -13,11 +13,13 @@ import {
   LeaseLostError,
   makeKey,
   type StorageBackend,
+  TaskNotFoundError,
   type TaskRecord,
   TaskStore,
 } from "../../../mod.ts";
 import {
   intercepted,
+  interleaved,
   leaseFor,
   METHOD,
   OWNER,
@@ -139,6 +141,39 @@ export function leaseTests(test: TaskTest): void {
       await assertRejects(() => store.create(OWNER, METHOD, { lease: wrong }));
     }
     assertEquals((await store.list(OWNER)).tasks.length, 1);
+  });
+
+  test("lease_is_not_left_on_what_a_task_has_become", async (ground) => {
+    const { backend } = await ground.open();
+    const other = new TaskStore(backend);
+    const lease = { forMs: 60_000, holder: "worker-1" };
+    const between: [
+      (taskId: string) => Promise<unknown>,
+      new (...args: never[]) => Error,
+    ][] = [
+      [async (taskId) => {
+        await other.delete(taskId, OWNER);
+        await other.create(OWNER, METHOD, { taskId });
+      }, TaskNotFoundError],
+      [(taskId) => other.delete(taskId, OWNER), TaskNotFoundError],
+      [(taskId) => other.cancel(taskId, OWNER), InvalidTransitionError],
+      [
+        (taskId) => other.lease(taskId, OWNER, { ...lease, holder: "other" }),
+        LeaseHeldError,
+      ],
+    ];
+    for (const [meddle, error] of between) {
+      const held = await other.create(OWNER, METHOD);
+      const { taskId } = held.task;
+      // It happens between the look at the task and the lease.
+      const store = new TaskStore(
+        interleaved(backend, () => meddle(taskId), "leases.acquire"),
+      );
+      await rejection(store.lease(held, OWNER, lease), error);
+      const record = await backend.get(makeKey(OWNER, taskId))
+        .catch(() => undefined);
+      assert(record?.lease?.holder !== lease.holder, error.name);
+    }
   });
 
   test("own_id_under_a_lease_is_idempotent", async (ground) => {
