@@ -13,7 +13,7 @@ import {
   TaskTimeoutError,
   type VersionedRecord,
 } from "../../mod.ts";
-import { deadline } from "../support/wait.ts";
+import { deadline, pause } from "../support/wait.ts";
 import { rejection, started } from "./suite/env.ts";
 
 const SOON_MS = 5000;
@@ -49,6 +49,18 @@ Deno.test("waitFor() names the state it has seen when the time is over", async (
     );
     assert(error.message.includes("still working"), error.message);
   }
+});
+
+Deno.test("waitFor() with no time at all waits for a first look", async () => {
+  await using backend = new MemoryBackend();
+  const { task } = await new TaskStore(backend).create("alice", "tools/call");
+  // A storage that answers just after the time is over.
+  const store = new TaskStore(silent(backend, 1, undefined, 1));
+  const error = await rejection(
+    store.waitFor(task.taskId, "alice", { final: true, timeoutMs: 0 }),
+    TaskTimeoutError,
+  );
+  assert(error.message.includes("still working"), error.message);
 });
 
 Deno.test("waitFor() with no time at all looks once", async () => {
@@ -150,6 +162,7 @@ function silent(
   backend: StorageBackend,
   answers = 0,
   onChange: (change: 1 | -1) => void = () => {},
+  delayMs = 0,
 ): StorageBackend {
   const never = new Promise<never>(() => {});
   const watch = (key: string): AsyncIterable<VersionedRecord> => ({
@@ -157,8 +170,11 @@ function silent(
       let left = answers;
       onChange(1);
       return {
-        next: async () =>
-          left-- > 0 ? { done: false, value: await backend.get(key) } : never,
+        next: async () => {
+          if (left-- <= 0) return await never;
+          if (delayMs > 0) await pause(delayMs);
+          return { done: false, value: await backend.get(key) };
+        },
         return: () => {
           onChange(-1);
           return never;

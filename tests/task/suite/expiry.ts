@@ -11,7 +11,14 @@ import {
   type TaskRecord,
 } from "../../../mod.ts";
 import { waitUntil } from "../../support/wait.ts";
-import { METHOD, OWNER, rejection, type TaskTest, untilLost } from "./env.ts";
+import {
+  leaseFor,
+  METHOD,
+  OWNER,
+  rejection,
+  type TaskTest,
+  untilLost,
+} from "./env.ts";
 import { MUTATIONS } from "./transitions.ts";
 
 export function expiryTests(test: TaskTest): void {
@@ -117,7 +124,7 @@ export function expiryTests(test: TaskTest): void {
         (record) => store.cancel(record, OWNER),
         (record) => store.updateStatus(record, OWNER, "completed"),
         async (record) => {
-          const lease = { forMs: 1, holder: "w" };
+          const lease = leaseFor(ground);
           await store.lease(record, OWNER, lease);
           await untilLost(ground, lease);
           return await store.get(record.task.taskId, OWNER);

@@ -59,6 +59,8 @@ export function leaseTests(test: TaskTest): void {
     const written = await store.setVariables(renewed, OWNER, { n: 1 });
     const asked = await store.updateStatus(written, OWNER, "input_required");
     assertEquals(asked.lease, renewed.lease);
+    const { json } = await stored(store.backend, record.task.taskId);
+    assertEquals(json.lease, undefined, "it is no part of the data");
     assertEquals(
       settled(await store.get(record.task.taskId, OWNER)),
       settled(asked),

@@ -216,15 +216,23 @@ export function lostWorkerTests(test: TaskTest): void {
     const store = new TaskStore(estimating(backend, 60_000), {
       maxWriteAttempts: 2,
     });
-    const { task } = await store.create(OWNER, METHOD, { lease });
+    const calls = [
+      (taskId: string) => store.renew(taskId, OWNER, lease),
+      (taskId: string) => store.cancel(taskId, OWNER),
+    ];
+    const records = await Promise.all(
+      calls.map(() => store.create(OWNER, METHOD, { lease })),
+    );
     await untilLost(ground, lease);
-    // To a look alone it seems to hold; a write asks the storage.
-    assertEquals((await store.get(task.taskId, OWNER)).task.status, "working");
-    await rejection(store.renew(task.taskId, OWNER, lease), LeaseLostError);
-    await rejection(store.cancel(task.taskId, OWNER), LeaseLostError);
-    const record = await new TaskStore(backend).get(task.taskId, OWNER);
-    assertEquals(record.version, 2);
-    assertLost(record, ground.now());
+    for (const [n, call] of calls.entries()) {
+      const { taskId } = records[n]!.task;
+      // To a look alone it seems to hold; a write asks the storage.
+      assertEquals((await store.get(taskId, OWNER)).task.status, "working");
+      await rejection(call(taskId), LeaseLostError);
+      const record = await new TaskStore(backend).get(taskId, OWNER);
+      assertEquals(record.version, 2);
+      assertLost(record, ground.now());
+    }
   });
 
   test("write_under_a_lease_that_has_just_run_out_is_refused", async (ground) => {
@@ -254,6 +262,19 @@ export function lostWorkerTests(test: TaskTest): void {
     await store.setVariables(record, OWNER, { n: 1 });
     const { json } = await stored(store.backend, "t-1");
     assertEquals(json.lease, undefined);
+  });
+
+  test("watch_of_a_lost_task_yields_its_end_once", async (ground) => {
+    const [store, other] = [await ground.open(), await ground.open()];
+    const lease = leaseFor(ground);
+    const { task } = await store.create(OWNER, METHOD, { lease });
+    await untilLost(ground, lease);
+    const watch = store.watch(task.taskId, OWNER);
+    const first = await watch.next();
+    assertEquals([first.value.task.status, first.value.version], ["failed", 2]);
+    const second = started(watch.next());
+    await other.delete(task.taskId, OWNER);
+    assertEquals((await deadline("the end", second, SOON_MS)).done, true);
   });
 
   test("waiting_reader_learns_of_a_lost_worker", async (ground) => {
@@ -317,7 +338,7 @@ export function lostWorkerTests(test: TaskTest): void {
     const clock = () => startMs + Math.floor((Date.now() - startMs) * 0.8);
     const store = await ground.open({ clock });
     const { task } = await store.create(OWNER, METHOD);
-    await store.lease(task.taskId, OWNER, { forMs: 200, holder: "w" });
+    await store.lease(task.taskId, OWNER, { forMs: 800, holder: "w" });
     const controller = new AbortController();
     const waiting = started(store.waitFor(task.taskId, OWNER, {
       final: true,

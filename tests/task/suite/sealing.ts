@@ -94,7 +94,7 @@ export function sealingTests(test: TaskTest): void {
     const { task } = await store.create(OWNER, METHOD, {
       variables: { ssn: "078-05-1120" },
     });
-    await store.lease(task.taskId, OWNER, { forMs: 200, holder: "w" });
+    await store.lease(task.taskId, OWNER, { forMs: 800, holder: "w" });
     const waiting = started(other.waitFor(task.taskId, OWNER, { final: true }));
     const record = await deadline("the loss", waiting, 5000);
     assertEquals(record.task.status, "failed");

@@ -52,7 +52,7 @@ export function signalTests(test: TaskTest): void {
   test("signal_fires_on_a_lost_lease", async (ground) => {
     const [worker, client] = [await ground.open(), await ground.open()];
     const { task } = await worker.create(OWNER, METHOD);
-    await worker.lease(task.taskId, OWNER, { forMs: 150, holder: "w" });
+    await worker.lease(task.taskId, OWNER, { forMs: 800, holder: "w" });
     const signals = [worker, client].map((store) =>
       store.signalFor(task.taskId, OWNER)
     );
