@@ -5,11 +5,9 @@
  */
 
 import type { StorageBackend } from "../storage/backend.ts";
-import type { RecordMeta, VersionedRecord } from "../storage/record.ts";
+import type { VersionedRecord } from "../storage/record.ts";
 import {
-  BackendError,
   FencedError,
-  InvalidKeyError,
   LeaseConflictError,
   NotFoundError,
   VersionConflictError,
@@ -19,15 +17,15 @@ import type { LeaseRequest } from "../storage/leases.ts";
 import type { LeaseState } from "../storage/record.ts";
 import { newOperationId } from "../storage/operation_id.ts";
 import { type ChangePolicy, failForLostWorker } from "./change.ts";
-import { placeOf } from "./creation_order.ts";
 import { TaskNotFoundError } from "./errors.ts";
 import { leaseState, requireLeases, withLease } from "./lease.ts";
 import type { ListTasksOptions, TaskPage } from "./options.ts";
 import type { TaskRecord } from "./record.ts";
 import { type DecodedRecord, RecordCodec } from "./record_codec.ts";
+import { keyOf, metaOf } from "./record_meta.ts";
 import type { Sealer } from "./seal.ts";
 import { isFinalStatus } from "./status.ts";
-import { toTaskError } from "./storage_errors.ts";
+import { isStored, storedAs, toTaskError } from "./storage_errors.ts";
 
 /** What the records of a store are kept with. */
 export interface TaskRepositoryOptions {
@@ -319,37 +317,4 @@ export class TaskRepository {
     const found = await this.find(taskId, ownerId).catch(() => undefined);
     return found?.runId === runId ? found : undefined;
   }
-}
-
-/** Whether a failed write is stored all the same. */
-export function isStored(error: unknown): error is BackendError {
-  return error instanceof BackendError && error.outcome === "applied";
-}
-
-function storedAs(
-  error: unknown,
-  record: TaskRecord,
-  etag: string,
-): TaskRecord | undefined {
-  if (!isStored(error)) return undefined;
-  return { ...record, version: error.version ?? record.version + 1, etag };
-}
-
-/** The key; `undefined` where no task can be: such an id was never given. */
-function keyOf(owner: string, taskId: string): string | undefined {
-  try {
-    return makeKey(owner, taskId);
-  } catch (error) {
-    if (error instanceof InvalidKeyError) return undefined;
-    throw error;
-  }
-}
-
-function metaOf(record: TaskRecord): RecordMeta {
-  const { expiresAt, task } = record;
-  return {
-    createdAt: placeOf(record),
-    expiresAt: expiresAt === null ? undefined : Date.parse(expiresAt),
-    active: !isFinalStatus(task.status),
-  };
 }

@@ -18,7 +18,7 @@ export interface TaskWatchOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Why the backend is to stop; nobody is shown it. */
+/** Why the backend is to stop; no caller is shown it. */
 const ENDED = "the watch has ended";
 
 /** The end of an iteration. */

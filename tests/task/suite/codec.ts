@@ -62,7 +62,7 @@ const LEASE = { forMs: 60_000, holder: "worker-1" };
 /** Texts that are no record at all. */
 const NO_RECORDS = ["", "x", "{", "null", "[]", '"{}"', "1"];
 
-/** Fields that nobody here knows. */
+/** Fields that are not known here. */
 const UNKNOWN_TOP = { traceId: "t", nested: { a: [1, null] }, empty: null };
 const UNKNOWN_TASK = { _meta: { progress: 42 }, priority: 1, empty: null };
 

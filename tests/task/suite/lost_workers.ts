@@ -1,5 +1,5 @@
 /**
- * A task whose worker is lost is failed once, by whoever looks or waits, and
+ * A task whose worker is lost is failed once, by one who looks or waits, and
  * the late worker is refused.
  *
  * @module

@@ -150,7 +150,7 @@ export function raceTests(test: TaskTest): void {
     assertEquals(seen, [1, 2]);
     assertEquals(record.variables, { theirs: 1, ours: 2 });
     assertEquals(record.version, 3);
-    // The state that counts is the one that stands, not the one held.
+    // The state that counts is the one that is stored, not the one held.
     await other.cancel(held.task.taskId, OWNER);
     const error = await assertRejects(
       () => store.completeWithResult(held, OWNER, 1),

@@ -197,7 +197,7 @@ export function sealingTests(test: TaskTest): void {
       await seedRaw(store.backend, "t-1", { ...own.json, sealed: json.sealed });
       await assertSealed(() => store.get("t-1", OWNER), "t-1");
     }
-    // A whole record of another's is nobody's.
+    // A whole record of another's is no one's.
     for (const { json } of [foreign, sibling]) {
       await seedRaw(store.backend, "t-1", json);
       await rejection(store.get("t-1", OWNER), TaskNotFoundError);

@@ -1,5 +1,5 @@
 /**
- * `signalFor`: how a worker hears that nobody wants its work any more.
+ * `signalFor`: how a worker is notified that its work is no longer wanted.
  *
  * @module
  */
