@@ -211,7 +211,7 @@ export class TaskTimeoutError extends TaskError {
   }
 }
 
-/** An owner that names nobody, where the store does not allow it. */
+/** An owner that names no one, where the store does not allow it. */
 export class AnonymousOwnerError extends TaskError {
   /**
    * Made by a `TaskStore`.

@@ -56,7 +56,7 @@ export class LeaseLostError extends InvalidTransitionError {
 export class LeaseHeldError extends TaskError {
   /** The id of the task. */
   readonly taskId: string;
-  /** Who holds it; `undefined` where nobody does, though a lease was to be renewed. */
+  /** Who holds it; `undefined` where a lease was to be renewed and there is none. */
   readonly holder: string | undefined;
 
   /**

@@ -6,6 +6,7 @@
 
 import { MAX_TIMER_MS } from "../storage/checks.ts";
 import type { TaskRecord } from "./record.ts";
+import type { DecodedRecord } from "./record_codec.ts";
 import { isFinalStatus } from "./status.ts";
 
 /** How soon a lease that should have run out is looked at again. */
@@ -41,6 +42,8 @@ export class LeaseLooks {
 /** One task that is watched, by one watch or more. */
 export class WatchedTask {
   watches = 0;
+  /** The record that was decoded last, for all the watches. */
+  decoded: DecodedRecord | undefined;
   readonly #look: Look;
   readonly #onEnd: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;

@@ -8,6 +8,12 @@ import { decodeRecord, encodeRecord, recordText } from "./codec.ts";
 import type { TaskRecord } from "./record.ts";
 import { requireUnsealed, type Sealer } from "./seal.ts";
 
+/** What a stored record was decoded to, with the name of its latest write. */
+export interface DecodedRecord {
+  readonly etag: string;
+  readonly record: TaskRecord | undefined | Promise<TaskRecord>;
+}
+
 /** Writes and reads the text of records. */
 export class RecordCodec {
   readonly #sealer: Sealer | undefined;
@@ -38,7 +44,7 @@ export class RecordCodec {
     key: string,
     owner: string,
     stored: VersionedRecord,
-  ): TaskRecord | undefined | Promise<TaskRecord> {
+  ): DecodedRecord["record"] {
     const record = decodeRecord(key, stored);
     // The key decides who owns a record; that it says so too is a second lock.
     const isTheirs = record.ownerId === owner &&

@@ -31,7 +31,7 @@ export interface EncryptionOptions {
   readonly keys: readonly SealKey[];
   /**
    * Whether records that are not sealed may be read, as while encryption is
-   * being introduced. Default: `false`, so that nobody who can write to the
+   * being introduced. Default: `false`, so that no one who can write to the
    * storage can pass a record off as ours.
    */
   readonly allowUnsealed?: boolean;

@@ -1,6 +1,7 @@
 /** Errors of the storage in the words of the task domain. */
 
 import {
+  BackendError,
   CapacityExceededError,
   InvalidCursorError,
   StorageError,
@@ -53,4 +54,19 @@ function exhausted(
         cause,
       );
   }
+}
+
+/** Whether a failed write is stored all the same. */
+export function isStored(error: unknown): error is BackendError {
+  return error instanceof BackendError && error.outcome === "applied";
+}
+
+/** The record that a failed write has stored; `undefined`: none, or not known. */
+export function storedAs(
+  error: unknown,
+  record: TaskRecord,
+  etag: string,
+): TaskRecord | undefined {
+  if (!isStored(error)) return undefined;
+  return { ...record, version: error.version ?? record.version + 1, etag };
 }

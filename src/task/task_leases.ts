@@ -19,9 +19,9 @@ import { leaseState, requireLeases, withLease } from "./lease.ts";
 import { LeaseHeldError } from "./lease_errors.ts";
 import type { TaskRef } from "./options.ts";
 import { isSameTask, type TaskRecord } from "./record.ts";
-import { toTaskError } from "./storage_errors.ts";
+import { isStored, toTaskError } from "./storage_errors.ts";
 import { type NamedTask, nameOf } from "./task_changes.ts";
-import { isStored, type TaskRepository } from "./task_repository.ts";
+import type { TaskRepository } from "./task_repository.ts";
 
 /** How often a lease is asked for that its holder has taken again meanwhile. */
 const MAX_ATTEMPTS = 10;

@@ -5,11 +5,9 @@
  */
 
 import type { StorageBackend } from "../storage/backend.ts";
-import type { RecordMeta, VersionedRecord } from "../storage/record.ts";
+import type { VersionedRecord } from "../storage/record.ts";
 import {
-  BackendError,
   FencedError,
-  InvalidKeyError,
   LeaseConflictError,
   NotFoundError,
   VersionConflictError,
@@ -19,15 +17,15 @@ import type { LeaseRequest } from "../storage/leases.ts";
 import type { LeaseState } from "../storage/record.ts";
 import { newOperationId } from "../storage/operation_id.ts";
 import { type ChangePolicy, failForLostWorker } from "./change.ts";
-import { placeOf } from "./creation_order.ts";
 import { TaskNotFoundError } from "./errors.ts";
 import { leaseState, requireLeases, withLease } from "./lease.ts";
 import type { ListTasksOptions, TaskPage } from "./options.ts";
 import type { TaskRecord } from "./record.ts";
-import { RecordCodec } from "./record_codec.ts";
+import { type DecodedRecord, RecordCodec } from "./record_codec.ts";
+import { keyOf, metaOf } from "./record_meta.ts";
 import type { Sealer } from "./seal.ts";
 import { isFinalStatus } from "./status.ts";
-import { toTaskError } from "./storage_errors.ts";
+import { isStored, storedAs, toTaskError } from "./storage_errors.ts";
 
 /** What the records of a store are kept with. */
 export interface TaskRepositoryOptions {
@@ -46,8 +44,6 @@ export class TaskRepository {
   readonly #policy: ChangePolicy;
   readonly #codec: RecordCodec;
   readonly #clock: () => number;
-  /** What one read of the backend was decoded to, for all who watch it. */
-  readonly #received = new WeakMap<VersionedRecord, Received>();
 
   constructor({ backend, policy, sealer, clock }: TaskRepositoryOptions) {
     this.#backend = backend;
@@ -204,20 +200,24 @@ export class TaskRepository {
   }
 
   /**
-   * Reads what a watch has yielded. All watches of one record that were given
-   * one and the same read share what it is decoded to.
+   * Reads what a watch has yielded.
+   *
+   * @param watched What all watches of the task share: a record that one of
+   * them has decoded is not decoded again.
    */
   receiveWatched(
     taskId: string,
     owner: string,
     stored: VersionedRecord,
+    watched: { decoded: DecodedRecord | undefined },
   ): Received {
-    let received = this.#received.get(stored);
-    if (received === undefined) {
-      received = this.#receive(makeKey(owner, taskId), owner, stored);
-      this.#received.set(stored, received);
+    const key = makeKey(owner, taskId);
+    const { etag } = stored;
+    if (etag === "" || watched.decoded?.etag !== etag) {
+      const record = this.#codec.decode(key, owner, stored);
+      watched.decoded = { etag, record };
     }
-    return received;
+    return this.#withLease(key, watched.decoded.record, stored, undefined);
   }
 
   /**
@@ -241,7 +241,15 @@ export class TaskRepository {
     endedFence?: number,
   ): Received {
     const record = this.#codec.decode(key, owner, stored);
-    const { lease } = stored;
+    return this.#withLease(key, record, stored, endedFence);
+  }
+
+  #withLease(
+    key: string,
+    record: DecodedRecord["record"],
+    { lease }: VersionedRecord,
+    endedFence: number | undefined,
+  ): Received {
     if (record === undefined || lease === undefined) return record;
     return record instanceof Promise
       ? record.then((opened) => this.#settle(key, opened, lease, endedFence))
@@ -309,37 +317,4 @@ export class TaskRepository {
     const found = await this.find(taskId, ownerId).catch(() => undefined);
     return found?.runId === runId ? found : undefined;
   }
-}
-
-/** Whether a failed write is stored all the same. */
-export function isStored(error: unknown): error is BackendError {
-  return error instanceof BackendError && error.outcome === "applied";
-}
-
-function storedAs(
-  error: unknown,
-  record: TaskRecord,
-  etag: string,
-): TaskRecord | undefined {
-  if (!isStored(error)) return undefined;
-  return { ...record, version: error.version ?? record.version + 1, etag };
-}
-
-/** The key; `undefined` where no task can be: such an id was never given. */
-function keyOf(owner: string, taskId: string): string | undefined {
-  try {
-    return makeKey(owner, taskId);
-  } catch (error) {
-    if (error instanceof InvalidKeyError) return undefined;
-    throw error;
-  }
-}
-
-function metaOf(record: TaskRecord): RecordMeta {
-  const { expiresAt, task } = record;
-  return {
-    createdAt: placeOf(record),
-    expiresAt: expiresAt === null ? undefined : Date.parse(expiresAt),
-    active: !isFinalStatus(task.status),
-  };
 }

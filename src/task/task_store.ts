@@ -390,8 +390,8 @@ export class TaskStore implements AsyncDisposable {
   }
 
   /**
-   * Releases a lease of a task that has not ended: nobody works on it then,
-   * and nobody is waited for. A final state releases it by itself.
+   * Releases a lease of a task that has not ended: the task is then free, and
+   * never lost. A final state releases it by itself.
    *
    * @returns `true` if it was released, now or before; `false` if the holder
    * does not hold it.

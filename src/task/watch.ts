@@ -18,7 +18,7 @@ export interface TaskWatchOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Why the backend is to stop; nobody is shown it. */
+/** Why the backend is to stop; no caller is shown it. */
 const ENDED = "the watch has ended";
 
 /** The end of an iteration. */
@@ -89,20 +89,25 @@ export class TaskWatch implements AsyncIterableIterator<TaskRecord, undefined> {
         const opened = records.watch(taskId, owner, this.#stop.signal);
         this.#stored = opened[Symbol.asyncIterator]();
       }
+      const watched = this.#watched ??= looks.join(
+        `${owner}\n${taskId}`,
+        () => records.find(taskId, owner),
+      );
       while (true) {
         const { done, value } = await this.#stored.next();
         if (done || this.#ended) {
           this.#end();
           return DONE;
         }
-        const record = await records.receiveWatched(taskId, owner, value);
+        const record = await records.receiveWatched(
+          taskId,
+          owner,
+          value,
+          watched,
+        );
         if (record === undefined) throw new TaskNotFoundError(taskId);
         if (this.#ended) return DONE;
-        this.#watched ??= looks.join(
-          `${owner}\n${taskId}`,
-          () => records.find(taskId, owner),
-        );
-        this.#watched.seen(record);
+        watched.seen(record);
         // What was read while a lost worker was found out comes again.
         if (record.version <= this.#lastVersion) continue;
         this.#lastVersion = record.version;

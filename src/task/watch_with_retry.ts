@@ -10,7 +10,7 @@ const REOPEN_MS = 1000;
 export interface WatchWithRetryOptions {
   /** Ends the following between two watches. */
   readonly signal?: AbortSignal | undefined;
-  /** Told of every failure that is waited out. */
+  /** Called with every failure that is waited out. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 

@@ -50,7 +50,7 @@ redisTest("task_retention_moves_the_expiry_on_every_key", async (redis) => {
     20_000,
   );
   await assertExpiry(redis, done, done);
-  await store.lease(second, "alice", { forMs: 20, holder: "w" });
+  await store.lease(second, "alice", { forMs: 500, holder: "w" });
   now += 10_000;
   await waitUntil("the worker lost", async () => {
     const { task } = await store.get(second.task.taskId, "alice");

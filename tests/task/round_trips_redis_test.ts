@@ -110,8 +110,9 @@ redisTest("task_round_trips", async (redis) => {
   await costs(0, "cleanupExpired", () => store.cleanupExpired());
 
   // A lost worker costs who finds it one write more.
-  const { task } = await other.create("alice", "tools/call");
-  await other.lease(task.taskId, "alice", { forMs: 1, holder: "w" });
+  const { task } = await other.create("alice", "tools/call", {
+    lease: { forMs: 1, holder: "w" },
+  });
   await pause(5);
   await costs(
     2,

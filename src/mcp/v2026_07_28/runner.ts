@@ -136,7 +136,7 @@ export class TaskRunner {
     const { holder, leaseMs } = this.#options;
     const leasedAt = performance.now();
     // In one write: no death of this process leaves a task without a worker
-    // that nobody would ever fail.
+    // that would never be failed.
     const record = await this.#create(job, { holder, forMs: leaseMs });
     const { ownerId, task: { taskId } } = record;
     const controller = new AbortController();

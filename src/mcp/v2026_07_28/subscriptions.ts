@@ -102,7 +102,7 @@ export class TaskSubscriptions {
     );
   }
 
-  /** Which of the tasks the sender may hear of; all others are as if they were not. */
+  /** Which of the tasks the sender may see; all others are as if they were not. */
   async #authorize(
     { taskIds, declared }: ListenRequest,
     req: Request,
@@ -242,7 +242,7 @@ export class TaskSubscriptions {
         if (isFinalStatus(record.task.status)) return;
       }
     } catch (error) {
-      // The client has left, or the task is no more: nobody misses a word.
+      // The client has left, or the task is no more: no word is missed.
       if (signal.aborted || error instanceof TaskNotFoundError) return;
       onError(error);
     }

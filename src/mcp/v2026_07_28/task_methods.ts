@@ -100,7 +100,7 @@ async function update(
   return {};
 }
 
-/** Cancels a task that has not ended; its handler hears of it where it runs. */
+/** Cancels a task that has not ended; its handler is notified where it runs. */
 async function cancel(
   store: TaskStore,
   taskId: string,

@@ -47,7 +47,7 @@ export interface TasksExtensionOptions {
   readonly leaseMs?: number | undefined;
   /** The name of this process among all. Default: a random one. */
   readonly holder?: string | undefined;
-  /** How long a task lives, in milliseconds; `null`: for ever. Default: as the store says. */
+  /** How long a task lives, in milliseconds; `null`: without an end. Default: as the store says. */
   readonly ttlMs?: number | null | undefined;
   /** How often a client should look, in milliseconds. Default: as the store says. */
   readonly pollIntervalMs?: number | undefined;
@@ -56,8 +56,8 @@ export interface TasksExtensionOptions {
   /** How often such a stream shows that it lives, in milliseconds. Default: 15,000. */
   readonly keepAliveMs?: number | undefined;
   /**
-   * Told what no caller hears of: failures of the storage, which clients see
-   * without details, and leases that were lost. Default: nobody.
+   * Called with what no caller is told: failures of the storage, which clients
+   * see without details, and leases that were lost. Default: not called.
    */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
@@ -134,7 +134,7 @@ export class TasksExtension {
       try {
         onError?.(error);
       } catch {
-        // Who is told of errors must not make more of them.
+        // What is called with errors must not make more of them.
       }
     };
     const common = { store, onError: this.#onError };

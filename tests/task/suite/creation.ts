@@ -13,6 +13,7 @@ import {
 import { waitUntil } from "../../support/wait.ts";
 import {
   as,
+  leaseFor,
   METHOD,
   OWNER,
   reasonsOf,
@@ -21,6 +22,7 @@ import {
   STRANGER,
   type TaskTest,
   times,
+  untilLost,
   valuesOf,
 } from "./env.ts";
 
@@ -36,10 +38,10 @@ export function creationTests(test: TaskTest): void {
     assert(UUID_V4.test(task.taskId), task.taskId);
     const createdMs = Date.parse(task.createdAt);
     assert(createdMs >= startMs && createdMs <= Date.now());
-    const { runId, etag, createdOrder: _, ...shown } = record;
-    // Random, and no run has the name of another.
-    for (const id of [runId, etag]) assert(id!.length >= 11, id);
-    assertEquals(shown, {
+    assert(/^[A-Za-z0-9_-]{22,}$/.test(record.runId!), record.runId);
+    assert(record.etag !== "");
+    const { createdOrder: _, ...fields } = record;
+    assertEquals(fields, {
       task: {
         taskId: task.taskId,
         status: "working",
@@ -53,11 +55,14 @@ export function creationTests(test: TaskTest): void {
       result: null,
       requestMethod: METHOD,
       expiresAt: new Date(createdMs + 3600_000).toISOString(),
+      runId: record.runId!,
       version: 1,
+      etag: record.etag,
     });
     assertEquals(await store.get(task.taskId, OWNER), record);
     const { json } = await stored(store.backend, task.taskId);
-    assertEquals({ ...json, version: 1, etag }, record as unknown);
+    const { version, etag } = record;
+    assertEquals({ ...json, version, etag }, record as unknown);
   });
 
   test("create_takes_its_options", async (ground) => {
@@ -88,6 +93,7 @@ export function creationTests(test: TaskTest): void {
       times(500, () => store.create(OWNER, METHOD)),
     );
     assertEquals(new Set(records.map(({ task }) => task.taskId)).size, 500);
+    assertEquals(new Set(records.map(({ runId }) => runId)).size, 500);
   });
 
   test("own_id_makes_create_idempotent", async (ground) => {
@@ -203,6 +209,61 @@ export function creationTests(test: TaskTest): void {
     );
   });
 
+  test("active_quota_is_exact_under_concurrent_creates", async (ground) => {
+    const limits = { maxActiveTasksPerOwner: 10, maxTasksPerOwner: 25 };
+    const stores = await openMany(() => ground.open({ limits }), 4);
+    const fill = async (n: number) => {
+      const race = await Promise.allSettled(
+        times(40, (n) => stores[n % 4]!.create(OWNER, METHOD)),
+      );
+      assertEquals(valuesOf(race).length, n);
+      const messages = reasonsOf(race).map((reason) =>
+        as(ResourceExhaustedError, reason).message
+      );
+      return { records: valuesOf(race), message: messages[0]! };
+    };
+    const first = await fill(10);
+    assert(
+      /10 active tasks .*maxActiveTasksPerOwner/.test(first.message),
+      first.message,
+    );
+    // What has ended makes room, whatever its end, and stays live.
+    await Promise.all(
+      first.records.map((record, n) =>
+        n % 2 === 0
+          ? stores[0]!.cancel(record, OWNER)
+          : stores[1]!.completeWithResult(record.task.taskId, OWNER, n)
+      ),
+    );
+    const second = await fill(10);
+    // A task that waits for input is active.
+    await stores[2]!.updateStatus(second.records[0]!, OWNER, "input_required");
+    for (const record of second.records.slice(1)) {
+      await stores[3]!.cancel(record, OWNER);
+    }
+    const third = await fill(5);
+    assert(
+      /25 live tasks .*maxTasksPerOwner/.test(third.message),
+      third.message,
+    );
+    const active = await stores[0]!.list(OWNER, { active: true });
+    assertEquals(active.tasks.length, 6);
+    await stores[1]!.create(STRANGER, METHOD);
+  });
+
+  test("active_quota_is_freed_by_a_lost_worker", async (ground) => {
+    const store = await ground.open({ limits: { maxActiveTasksPerOwner: 1 } });
+    const lease = leaseFor(ground);
+    await store.create(OWNER, METHOD, { lease });
+    await assertRejects(
+      () => store.create(OWNER, METHOD),
+      ResourceExhaustedError,
+    );
+    await untilLost(ground, lease);
+    assertEquals((await store.list(OWNER, { active: true })).tasks, []);
+    await store.create(OWNER, METHOD);
+  });
+
   test("quota_is_freed_by_delete_for_exactly_as_many", async (ground) => {
     const store = await ground.open({ limits: { maxTasksPerOwner: 5 } });
     const records = await Promise.all(
@@ -224,14 +285,14 @@ export function creationTests(test: TaskTest): void {
 
   test("quota_is_freed_by_expiry_for_exactly_as_many", async (ground) => {
     const store = await ground.open({ limits: { maxTasksPerOwner: 5 } });
-    for (const ttlMs of [150, 150, 150, 60_000, 60_000]) {
+    for (const ttlMs of [1000, 1000, 1000, 60_000, 60_000]) {
       await store.create(OWNER, METHOD, { ttlMs });
     }
     await assertRejects(
       () => store.create(OWNER, METHOD),
       ResourceExhaustedError,
     );
-    await ground.elapse(150);
+    await ground.elapse(1000);
     await waitUntil(
       "three tasks expired",
       async () => (await store.list(OWNER)).tasks.length === 2,

@@ -37,7 +37,7 @@ export interface TestEnv {
 export interface GroundOptions {
   /** The `maxRecordBytes` of every instance. */
   readonly maxRecordBytes?: number;
-  /** Whether a clock of the ground's stands still but for `elapse`. */
+  /** Whether a clock of the ground's moves by `elapse` alone. */
   readonly frozen?: boolean;
 }
 

@@ -11,16 +11,23 @@ import {
   type TaskRecord,
 } from "../../../mod.ts";
 import { waitUntil } from "../../support/wait.ts";
-import { METHOD, OWNER, rejection, type TaskTest, untilLost } from "./env.ts";
+import {
+  leaseFor,
+  METHOD,
+  OWNER,
+  rejection,
+  type TaskTest,
+  untilLost,
+} from "./env.ts";
 import { MUTATIONS } from "./transitions.ts";
 
 export function expiryTests(test: TaskTest): void {
   test("expired_task_is_missing_by_id_and_expired_by_record", async (ground) => {
     const store = await ground.open();
-    const held = await store.create(OWNER, METHOD, { ttlMs: 120 });
+    const held = await store.create(OWNER, METHOD, { ttlMs: 1000 });
     const { taskId } = held.task;
     assertEquals((await store.get(taskId, OWNER)).version, 1);
-    await ground.elapse(121);
+    await ground.elapse(1001);
     await waitUntil(
       "the task gone",
       () => store.get(taskId, OWNER).then(() => false, () => true),
@@ -91,14 +98,16 @@ export function expiryTests(test: TaskTest): void {
 
   test("touched_task_outlives_its_ttl", async (ground) => {
     const store = await ground.open();
-    let record = await store.create(OWNER, METHOD, { ttlMs: 300 });
-    for (let n = 0; n < 4; n++) {
-      await ground.elapse(150);
-      record = await store.touch(record.task.taskId, OWNER, { ttlMs: 300 });
+    const ttlMs = 1000;
+    let record = await store.create(OWNER, METHOD, { ttlMs });
+    const firstEndMs = Date.parse(record.expiresAt!);
+    while (ground.now() < firstEndMs + ttlMs / 2) {
+      await ground.elapse(ttlMs / 10);
+      record = await store.touch(record.task.taskId, OWNER, { ttlMs });
     }
-    assertEquals((await store.get(record.task.taskId, OWNER)).version, 5);
+    assertEquals(await store.get(record.task.taskId, OWNER), record);
     assertEquals((await store.list(OWNER)).tasks.length, 1);
-    await ground.elapse(301);
+    await ground.elapse(ttlMs + 1);
     await waitUntil(
       "the task gone",
       async () => (await store.list(OWNER)).tasks.length === 0,
@@ -115,7 +124,7 @@ export function expiryTests(test: TaskTest): void {
         (record) => store.cancel(record, OWNER),
         (record) => store.updateStatus(record, OWNER, "completed"),
         async (record) => {
-          const lease = { forMs: 1, holder: "w" };
+          const lease = leaseFor(ground);
           await store.lease(record, OWNER, lease);
           await untilLost(ground, lease);
           return await store.get(record.task.taskId, OWNER);
@@ -149,19 +158,19 @@ export function expiryTests(test: TaskTest): void {
   test("retention_completion_keeps_the_result_for_a_ttl", async (ground) => {
     const byCreation = await ground.open();
     const byCompletion = await ground.open({ retention: "completion" });
-    const ttlMs = 500;
+    const ttlMs = 1500;
     await byCreation.create(OWNER, METHOD, { taskId: "short", ttlMs });
     await byCompletion.create(OWNER, METHOD, { taskId: "long", ttlMs });
-    await ground.elapse(300);
+    await ground.elapse(ttlMs / 2);
     await byCreation.completeWithResult("short", OWNER, 1);
     await byCompletion.completeWithResult("long", OWNER, 1);
-    await ground.elapse(250);
+    await ground.elapse(ttlMs / 2 + 50);
     await assertRejects(
       () => byCreation.getResult("short", OWNER),
       TaskNotFoundError,
     );
     assertEquals(await byCompletion.getResult("long", OWNER), 1);
-    await ground.elapse(300);
+    await ground.elapse(ttlMs / 2);
     await waitUntil(
       "the task gone",
       () => byCompletion.get("long", OWNER).then(() => false, () => true),

@@ -37,7 +37,7 @@ export function failureTests(test: TaskTest): void {
       const error = await rejection(call(), TaskStorageError, name);
       assertEquals(error.code, -32603, name);
       assert(as(BackendError, error.cause, name).closed, name);
-      // Nobody who catches errors of the storage catches this by mistake.
+      // No one who catches errors of the storage catches this by mistake.
       assert(!(error as Error instanceof StorageError), name);
     }
   });

@@ -8,6 +8,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   TaskCursorError,
   type TaskPage,
+  type TaskRecord,
   type TaskStore,
 } from "../../../mod.ts";
 import { METHOD, OWNER, ROOMY, STRANGER, type TaskTest } from "./env.ts";
@@ -74,6 +75,69 @@ export function listTests(test: TaskTest): void {
     await store.completeWithResult(ids[2]!, OWNER, 1);
     const { tasks } = await store.list(OWNER, { order: "oldest" });
     assertEquals(tasks.map(({ task }) => task.taskId), ids);
+  });
+
+  test("list_keeps_the_order_of_tasks_made_within_a_millisecond", async (ground) => {
+    // Of two instances of one process, whose clock does not move.
+    const now = ground.now();
+    const options = { clock: () => now, limits: ROOMY };
+    const stores = [await ground.open(options), await ground.open(options)];
+    const ids: string[] = [];
+    const made: Promise<TaskRecord>[] = [];
+    for (let n = 0; n < 40; n++) {
+      const taskId = crypto.randomUUID();
+      ids.push(taskId);
+      // A request is hashed first: that changes no order.
+      const request = n % 3 === 0 ? { request: n } : {};
+      made.push(stores[n % 2]!.create(OWNER, METHOD, { taskId, ...request }));
+    }
+    const records = await Promise.all(made);
+    const createdAt = new Date(now).toISOString();
+    for (const { task } of records) assertEquals(task.createdAt, createdAt);
+    const store = stores[0]!;
+    const listed = async () => {
+      const pages = await follow(store, { limit: 7, order: "oldest" });
+      return pages.flatMap(({ tasks }) => tasks.map(({ task }) => task.taskId));
+    };
+    assertEquals(await listed(), ids);
+    // No write moves a task, whatever it changes.
+    await store.setVariables(records[5]!, OWNER, { n: 1 });
+    await store.touch(ids[6]!, OWNER, { ttlMs: 7_200_000 });
+    await store.cancel(ids[7]!, OWNER);
+    await store.completeWithResult(records[8]!, OWNER, 1);
+    assertEquals(await listed(), ids);
+    const { tasks } = await store.list(OWNER, { limit: 3 });
+    assertEquals(tasks.map(({ task }) => task.taskId), [
+      ids[39],
+      ids[38],
+      ids[37],
+    ]);
+  });
+
+  test("list_of_active_tasks_leaves_out_what_has_ended", async (ground) => {
+    const { store, ids } = await filled(await ground.open(clocked()), 12);
+    const ends = [
+      (id: string) => store.cancel(id, OWNER),
+      (id: string) => store.completeWithResult(id, OWNER, 1),
+      (id: string) => store.fail(id, OWNER, { code: 1, message: "no" }),
+      (id: string) => store.updateStatus(id, OWNER, "input_required"),
+    ];
+    for (const [n, id] of ids.entries()) await ends[n % 4]?.(id);
+    await store.updateStatus(ids[3]!, OWNER, "working");
+    const left = [11, 7, 3].map((n) => ids[n]);
+    const active = await store.list(OWNER, { active: true });
+    assertEquals(active.tasks.map(({ task }) => task.taskId), left);
+    const first = await store.list(OWNER, { active: true, limit: 2 });
+    const rest = await store.list(OWNER, {
+      active: true,
+      cursor: first.nextCursor,
+    });
+    assertEquals(
+      [...first.tasks, ...rest.tasks].map(({ task }) => task.taskId),
+      left,
+    );
+    assertEquals((await store.list(OWNER, { active: false })).tasks.length, 12);
+    assertEquals(await store.list(STRANGER, { active: true }), { tasks: [] });
   });
 }
 

@@ -41,6 +41,7 @@ export type Command =
       readonly holder: string;
       readonly forMs: number;
     }
+    | { readonly kind: "release"; readonly holder: string }
     | { readonly kind: "pass"; readonly ms: number }
   );
 
@@ -67,7 +68,10 @@ export interface ModelTask {
 export type Refusal = readonly [string, TaskStatus?];
 
 export interface ModelOptions {
+  /** The live tasks an owner may have. */
   readonly quota: number;
+  /** The active tasks an owner may have. */
+  readonly activeQuota: number;
   readonly retention: "creation" | "completion";
   /** Whether the storage's clock follows the store's. */
   readonly expires: boolean;
@@ -108,6 +112,9 @@ export class TaskModel {
       this.#settled(task);
       return isFinalStatus(task.status) ? task.result : ["TaskNotReadyError"];
     }
+    if (command.kind === "release") {
+      return this.#release(this.#settled(task), command.holder);
+    }
     return this.#change(this.#settled(task), command);
   }
 
@@ -137,9 +144,13 @@ export class TaskModel {
       this.#settled(standing);
       return standing.method === method ? { ...standing } : ["TaskExistsError"];
     }
-    if (this.#of(owner).length >= this.#options.quota) {
-      return ["ResourceExhaustedError"];
-    }
+    const own = this.#of(owner);
+    // One that has lost its worker is active until someone looks at it.
+    const active = own.filter(({ status }) => !isFinalStatus(status));
+    if (
+      own.length >= this.#options.quota ||
+      active.length >= this.#options.activeQuota
+    ) return ["ResourceExhaustedError"];
     const task: ModelTask = {
       id,
       owner,
@@ -206,6 +217,13 @@ export class TaskModel {
     return { ...task };
   }
 
+  #release(task: ModelTask, holder: string): boolean {
+    if (task.lost || task.holder !== holder) return false;
+    task.holder = undefined;
+    task.leaseEnd = Infinity;
+    return true;
+  }
+
   #settled(task: ModelTask): ModelTask {
     if (!isFinalStatus(task.status) && task.leaseEnd <= this.now) {
       task.lost = true;
@@ -224,7 +242,7 @@ export class TaskModel {
     if (!task.lost) task.holder = undefined;
     task.leaseEnd = Infinity;
     if (this.#options.retention === "completion") {
-      // The TTL, which `touch` may have changed, begins anew.
+      // The TTL, which `touch` may have changed, begins again.
       task.expiresAt += this.now - task.createdAt;
     }
   }

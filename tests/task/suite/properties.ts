@@ -21,7 +21,8 @@ import { type Command, type ModelTask, TaskModel } from "./model.ts";
 const OWNERS = ["a", "a:b"];
 const IDS = ["t", "b:t", "u"];
 const HOUR_MS = 3600_000;
-const QUOTA = 2;
+const QUOTA = 3;
+const ACTIVE_QUOTA = 2;
 
 const ttlMs = fc.constantFrom(1000, HOUR_MS, 20 * HOUR_MS, 24 * HOUR_MS);
 const method = fc.constantFrom("tools/call", "tools/call", "prompts/get");
@@ -48,6 +49,7 @@ const command = fc.oneof(
     holder: fc.constantFrom("v", "w", "w"),
     forMs: fc.constantFrom(1, 1000, HOUR_MS),
   }),
+  kind(1, ["release"], { holder: fc.constantFrom("v", "w") }),
   kind(3, ["pass"], {
     ms: fc.constantFrom(1, 1000, 1000, HOUR_MS, 23 * HOUR_MS),
   }),
@@ -110,13 +112,18 @@ async function compare(
   const expires = ground.movesTheClock;
   const model = new TaskModel(ground.now(), {
     quota: QUOTA,
+    activeQuota: ACTIVE_QUOTA,
     retention,
     expires,
   });
   const options = {
     clock: () => model.now,
     retention,
-    limits: { maxTasksPerOwner: QUOTA, maxTtlMs: 1000 * HOUR_MS },
+    limits: {
+      maxTasksPerOwner: QUOTA,
+      maxActiveTasksPerOwner: ACTIVE_QUOTA,
+      maxTtlMs: 1000 * HOUR_MS,
+    },
   };
   const stores = backends.map((backend) => new TaskStore(backend, options));
   const seen = new Map<string, TaskRecord[]>();
@@ -222,6 +229,8 @@ async function call(
     case "lease":
     case "renew":
       return await store[command.kind](ref, owner, command);
+    case "release":
+      return await store.release(command.id, owner, command);
     case "pass":
       throw new Error("not a command of a store");
   }

@@ -6,26 +6,36 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
+  BackendError,
   ConcurrentModificationError,
   InvalidTransitionError,
   StorageError,
   TaskNotFoundError,
+  type TaskRecord,
+  TaskStorageError,
   TaskStore,
   VersionConflictError,
 } from "../../../mod.ts";
+import { waitUntil } from "../../support/wait.ts";
 import {
   as,
   inBatches,
+  intercepted,
   interleaved,
   METHOD,
   OWNER,
   reasonsOf,
+  recordJson,
+  rejection,
   ROOMY,
+  seedRaw,
+  settled,
   stored,
   type TaskTest,
   times,
   valuesOf,
 } from "./env.ts";
+import { MUTATIONS } from "./transitions.ts";
 
 export function raceTests(test: TaskTest): void {
   test("completion_races_cancellation_a_thousand_times", async (ground) => {
@@ -128,7 +138,7 @@ export function raceTests(test: TaskTest): void {
     assertEquals([failed.status, next.status], ["rejected", "fulfilled"]);
   });
 
-  test("stale_record_is_read_anew_and_changed", async (ground) => {
+  test("stale_record_is_read_again_and_changed", async (ground) => {
     const [store, other] = [await ground.open(), await ground.open()];
     const held = await store.create(OWNER, METHOD);
     await other.setVariables(held.task.taskId, OWNER, { theirs: 1 });
@@ -140,7 +150,7 @@ export function raceTests(test: TaskTest): void {
     assertEquals(seen, [1, 2]);
     assertEquals(record.variables, { theirs: 1, ours: 2 });
     assertEquals(record.version, 3);
-    // The state that counts is the one that stands, not the one held.
+    // The state that counts is the one that is stored, not the one held.
     await other.cancel(held.task.taskId, OWNER);
     const error = await assertRejects(
       () => store.completeWithResult(held, OWNER, 1),
@@ -170,8 +180,7 @@ export function raceTests(test: TaskTest): void {
 
     held = await fresh();
     await other.lease(held, OWNER, lease);
-    const renewed = await store.renew(held, OWNER, lease);
-    assertEquals([renewed.version, renewed.lease?.holder], [1, "w"]);
+    assertEquals((await store.renew(held, OWNER, lease)).lease?.holder, "w");
 
     // And a task that is gone is gone, whatever else would be wrong.
     held = await fresh();
@@ -204,7 +213,7 @@ export function raceTests(test: TaskTest): void {
     assertEquals(variables.ours, undefined);
   });
 
-  test("change_is_made_anew_on_what_others_wrote", async (ground) => {
+  test("change_is_made_again_on_what_others_wrote", async (ground) => {
     const other = await ground.open();
     const { task } = await other.create(OWNER, METHOD);
     let left = 2;
@@ -233,5 +242,132 @@ export function raceTests(test: TaskTest): void {
       TaskNotFoundError,
     );
     assertEquals(await store.list(OWNER), { tasks: [] });
+    assertEquals(await store.delete(held, OWNER), false);
+  });
+
+  test("record_of_an_earlier_task_of_its_id_changes_nothing", async (ground) => {
+    const [store, other] = [await ground.open(), await ground.open()];
+    const lease = { forMs: 60_000, holder: "worker-1" };
+    const calls: (readonly [
+      string,
+      (held: TaskRecord) => Promise<unknown>,
+    ])[] = [
+      ...MUTATIONS.map(({ name, run }) =>
+        [name, (held: TaskRecord) => run(store, held)] as const
+      ),
+      ["release", (held) => store.release(held, OWNER, lease)],
+    ];
+    for (const [name, call] of calls) {
+      // The later task: of the same version, or a later one; free or leased.
+      for (const later of [1, 2, 3]) {
+        for (const isLeased of [false, true]) {
+          const options = isLeased ? { taskId: "t", lease } : { taskId: "t" };
+          const held = await store.create(OWNER, METHOD, options);
+          await other.delete("t", OWNER);
+          const made = await other.create(OWNER, METHOD, { taskId: "t" });
+          for (let version = 1; version < later; version++) {
+            await other.setVariables("t", OWNER, { version });
+          }
+          const before = await stored(store.backend, "t");
+          const what = `${name} over version ${later}, leased: ${isLeased}`;
+          const released = isLeased && name === "release";
+          // A lease that is no more is released, by whatever name.
+          if (released) await call(held);
+          else await rejection(call(held), TaskNotFoundError, what);
+          assertEquals(await store.delete(held, OWNER), false, what);
+          assertEquals(await stored(store.backend, "t"), before, what);
+          const now = await other.get("t", OWNER);
+          assertEquals([now.runId, now.lease], [made.runId, undefined], what);
+          await other.delete("t", OWNER);
+        }
+      }
+    }
+  });
+
+  test("record_past_its_end_does_not_end_a_later_task_of_its_id", async (ground) => {
+    const store = await ground.open();
+    const options = { taskId: "t", ttlMs: 100 };
+    const held = await store.create(OWNER, METHOD, options);
+    await ground.elapse(101);
+    await waitUntil(
+      "the task gone",
+      () => store.get("t", OWNER).then(() => false, () => true),
+    );
+    const later = await store.create(OWNER, METHOD, { taskId: "t" });
+    for (const { name, run } of MUTATIONS) {
+      await rejection(run(store, held), TaskNotFoundError, name);
+    }
+    assertEquals(await store.get("t", OWNER), later);
+  });
+
+  test("tasks_of_other_programs_are_told_apart_by_their_creation", async (ground) => {
+    const store = await ground.open();
+    await seedRaw(store.backend, "t", recordJson("t"));
+    const held = await store.get("t", OWNER);
+    // The same task, rewritten by a program that keeps no names of writes.
+    await seedRaw(store.backend, "t", recordJson("t", { task: held.task }));
+    const record = await store.setVariables(held, OWNER, { n: 1 });
+    assertEquals(record.variables, { n: 1 });
+    const createdAt = "2025-11-25T08:09:10.123Z";
+    await seedRaw(store.backend, "t", recordJson("t", { task: { createdAt } }));
+    await rejection(
+      store.setVariables(record, OWNER, { n: 2 }),
+      TaskNotFoundError,
+    );
+  });
+
+  test("held_record_that_is_deleted_is_the_task_it_names", async (ground) => {
+    const [store, other] = [await ground.open(), await ground.open()];
+    const held = await store.create(OWNER, METHOD);
+    // It may be out of date: it is the same task.
+    await other.setVariables(held.task.taskId, OWNER, { n: 1 });
+    assertEquals(await store.delete(held, OWNER), true);
+    assertEquals(await store.delete(held, OWNER), false);
+    const foreign = { ...held, ownerId: "mallory" };
+    await rejection(store.delete(foreign, OWNER), TaskNotFoundError);
+  });
+
+  test("own_write_told_as_a_conflict_is_no_conflict", async (ground) => {
+    const { backend } = await ground.open();
+    let changes = 0;
+    // A storage that loses its first answer and tries again by itself.
+    const store = new TaskStore(intercepted(backend, async (name, call) => {
+      const answer = await call();
+      if (name !== "putIfVersion" || ++changes > 1) return answer;
+      throw new VersionConflictError("alice:t", 1, 2);
+    }));
+    const record = await store.create(OWNER, METHOD, { variables: { n: 0 } });
+    const written = await store.modify(record, OWNER, ({ variables }) => ({
+      variables: { n: Number(variables.n) + 1 },
+    }));
+    assertEquals([written.version, written.variables], [2, { n: 1 }]);
+    assertEquals(changes, 1);
+  });
+
+  test("unconfirmed_write_tells_what_is_stored", async (ground) => {
+    const { backend } = await ground.open();
+    const store = new TaskStore(intercepted(backend, async (name, call) => {
+      const version = await call();
+      if (name === "get") return version;
+      throw new BackendError("0 of 1 replicas", {
+        outcome: "applied",
+        ...(typeof version === "number" ? { version } : {}),
+      });
+    }));
+    const lease = { forMs: 60_000, holder: "worker-1" };
+    for (const options of [{}, { lease }]) {
+      const created = await rejection(
+        store.create(OWNER, METHOD, options),
+        TaskStorageError,
+      );
+      const record = created.record!;
+      const { taskId } = record.task;
+      assertEquals(settled(record), settled(await store.get(taskId, OWNER)));
+      const done = await rejection(
+        store.completeWithResult(record, OWNER, 1),
+        TaskStorageError,
+      );
+      assertEquals(done.record, await store.get(taskId, OWNER));
+    }
   });
 }

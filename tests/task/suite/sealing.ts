@@ -94,7 +94,7 @@ export function sealingTests(test: TaskTest): void {
     const { task } = await store.create(OWNER, METHOD, {
       variables: { ssn: "078-05-1120" },
     });
-    await store.lease(task.taskId, OWNER, { forMs: 200, holder: "w" });
+    await store.lease(task.taskId, OWNER, { forMs: 800, holder: "w" });
     const waiting = started(other.waitFor(task.taskId, OWNER, { final: true }));
     const record = await deadline("the loss", waiting, 5000);
     assertEquals(record.task.status, "failed");
@@ -197,7 +197,7 @@ export function sealingTests(test: TaskTest): void {
       await seedRaw(store.backend, "t-1", { ...own.json, sealed: json.sealed });
       await assertSealed(() => store.get("t-1", OWNER), "t-1");
     }
-    // A whole record of another's is nobody's.
+    // A whole record of another's is no one's.
     for (const { json } of [foreign, sibling]) {
       await seedRaw(store.backend, "t-1", json);
       await rejection(store.get("t-1", OWNER), TaskNotFoundError);

@@ -1,5 +1,5 @@
 /**
- * `signalFor`: how a worker hears that nobody wants its work any more.
+ * `signalFor`: how a worker is notified that its work is no longer wanted.
  *
  * @module
  */
@@ -36,7 +36,7 @@ export function signalTests(test: TaskTest): void {
 
   test("signal_fires_on_expiry_and_deletion", async (ground) => {
     const [worker, client] = [await ground.open(), await ground.open()];
-    const expiring = await worker.create(OWNER, METHOD, { ttlMs: 250 });
+    const expiring = await worker.create(OWNER, METHOD, { ttlMs: 1500 });
     const deleted = await worker.create(OWNER, METHOD);
     const signals = [expiring, deleted].map(({ task }) =>
       worker.signalFor(task.taskId, OWNER)
@@ -52,7 +52,7 @@ export function signalTests(test: TaskTest): void {
   test("signal_fires_on_a_lost_lease", async (ground) => {
     const [worker, client] = [await ground.open(), await ground.open()];
     const { task } = await worker.create(OWNER, METHOD);
-    await worker.lease(task.taskId, OWNER, { forMs: 150, holder: "w" });
+    await worker.lease(task.taskId, OWNER, { forMs: 800, holder: "w" });
     const signals = [worker, client].map((store) =>
       store.signalFor(task.taskId, OWNER)
     );
@@ -83,11 +83,11 @@ export function signalTests(test: TaskTest): void {
       const signal = worker.signalFor(record.task.taskId, OWNER);
       await pause(20);
       const leased = await worker.lease(record, OWNER, {
-        forMs: 100,
+        forMs: 1000,
         holder: "w",
       });
       await end(client, leased);
-      await pause(200);
+      await pause(1100);
       await client.delete(record.task.taskId, OWNER);
       await pause(20);
       assertEquals(signal.aborted, false);

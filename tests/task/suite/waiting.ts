@@ -16,7 +16,7 @@ import {
   type TaskStatus,
   TaskTimeoutError,
 } from "../../../mod.ts";
-import { deadline, pause } from "../../support/wait.ts";
+import { deadline, pause, waitUntil } from "../../support/wait.ts";
 import {
   as,
   METHOD,
@@ -67,16 +67,16 @@ export function waitingTests(test: TaskTest): void {
   test("watch_ends_with_the_task", async (ground) => {
     const [store, other] = [await ground.open(), await ground.open()];
     const deleted = await store.create(OWNER, METHOD);
-    const expiring = await store.create(OWNER, METHOD, { ttlMs: 300 });
-    const watching = started(Promise.all(
-      [deleted, expiring].map(({ task }) =>
-        collect(store.watch(task.taskId, OWNER))
-      ),
-    ));
-    await pause(20);
+    const expiring = await store.create(OWNER, METHOD, { ttlMs: 1500 });
+    const watches = [deleted, expiring].map(({ task }) =>
+      store.watch(task.taskId, OWNER)
+    );
+    const first = await Promise.all(watches.map((watch) => watch.next()));
+    assertEquals(first.map(({ value }) => value), [deleted, expiring]);
     await other.delete(deleted.task.taskId, OWNER);
-    const seen = await deadline("both watches ended", watching, SOON_MS);
-    assertEquals(seen, [[deleted], [expiring]]);
+    const rest = Promise.all(watches.map(collect));
+    const seen = await deadline("both watches ended", rest, SOON_MS);
+    assertEquals(seen, [[], []]);
   });
 
   test("watch_and_wait_end_with_their_signal", async (ground) => {
@@ -175,7 +175,7 @@ export function waitingTests(test: TaskTest): void {
 
   test("wait_ends_with_the_task", async (ground) => {
     const [store, other] = [await ground.open(), await ground.open()];
-    const expiring = await store.create(OWNER, METHOD, { ttlMs: 300 });
+    const expiring = await store.create(OWNER, METHOD, { ttlMs: 1500 });
     const deleted = await store.create(OWNER, METHOD);
     const wait = (taskId: string) =>
       rejection(store.waitFor(taskId, OWNER, { final: true }), TaskError);
@@ -199,11 +199,15 @@ export function waitingTests(test: TaskTest): void {
 
   test("wait_follows_a_touched_task_past_its_first_end", async (ground) => {
     const [store, other] = [await ground.open(), await ground.open()];
-    const { task } = await store.create(OWNER, METHOD, { ttlMs: 250 });
+    const { task, expiresAt } = await store.create(OWNER, METHOD, {
+      ttlMs: 1000,
+    });
     const waiting = started(store.waitFor(task.taskId, OWNER, { final: true }));
-    await pause(100);
     await other.touch(task.taskId, OWNER, { ttlMs: 60_000 });
-    await pause(250);
+    await waitUntil(
+      "the first end has passed",
+      () => ground.now() > Date.parse(expiresAt!) + 50,
+    );
     await other.completeWithResult(task.taskId, OWNER, 1);
     assertEquals((await deadline("the result", waiting, SOON_MS)).result, 1);
   });
