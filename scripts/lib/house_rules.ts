@@ -134,7 +134,6 @@ export const HOUSE_RULES: HouseRules = {
     { rule: "words", under: "src/" },
     { rule: "words", under: "tests/mcp/" },
     { rule: "words", under: "tests/support/proxy.ts" },
-    { rule: "words", under: "tests/task/" },
     { rule: "circles", under: "tests/mcp/" },
   ],
 };

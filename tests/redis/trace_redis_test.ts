@@ -10,11 +10,9 @@ import { BackendError } from "../../mod.ts";
 import { HOUR, KEY } from "../support/suite/env.ts";
 import { type RedisFixture, redisTest } from "../support/redis_fixture.ts";
 import { TcpProxy } from "../support/proxy.ts";
-import { waitUntil } from "../support/wait.ts";
+import { ageTrace, midSpan } from "../support/span.ts";
 
 const META = { ...HOUR, createdAt: 1_700_000_000_000 };
-/** The span of time by which entries age, in seconds. */
-const SPAN_S = 32;
 
 redisTest(
   "sixty_writes_spill_and_an_early_one_is_recognized",
@@ -66,7 +64,7 @@ redisTest(
 
 for (const by of ["put", "version", "etag"] as const) {
   redisTest(`entries_age_at_writes_by_${by}`, async (redis) => {
-    await withinSpan(redis);
+    await midSpan(redis.raw);
     const backend = await redis.connect();
     const write = async (operationId: string) => {
       const { version, etag } = await backend.get(KEY);
@@ -83,36 +81,36 @@ for (const by of ["put", "version", "etag"] as const) {
     };
     await backend.create(KEY, "x", { meta: named("created-1") });
     assertEquals(await write("written-2"), "2.written-2 1.created-1 ~");
-    await age(redis, 1);
+    await ageTrace(redis.raw, redis.record("alice", "t-1"), 1);
     // Of the span before: still known.
     assertEquals(
       await write("written-3"),
       "3.written-3 ~2.written-2 1.created-1 ",
     );
     assertEquals(await backend.put(KEY, "again", named("written-2")), 2);
-    await age(redis, 1);
+    await ageTrace(redis.raw, redis.record("alice", "t-1"), 1);
     // Two spans old: dropped.
     assertEquals(await write("written-4"), "4.written-4 ~3.written-3 ");
-    await age(redis, 2);
+    await ageTrace(redis.raw, redis.record("alice", "t-1"), 2);
     assertEquals(await write("written-5"), "5.written-5 ~");
     assertEquals(await backend.put(KEY, "once more", named("written-2")), 6);
   });
 }
 
 redisTest("entries_of_a_log_age_too", async (redis) => {
-  await withinSpan(redis);
+  await midSpan(redis.raw);
   const backend = await redis.connect();
   for (let n = 1; n <= 60; n++) {
     await backend.put(KEY, "x", named(`write-${n}-id`));
   }
-  await age(redis, 1);
+  await ageTrace(redis.raw, redis.record("alice", "t-1"), 1);
   await backend.put(KEY, "x", META);
   assertEquals(await backend.put(KEY, "x", named("write-1-id")), 1);
-  await age(redis, 1);
+  await ageTrace(redis.raw, redis.record("alice", "t-1"), 1);
   await backend.put(KEY, "x", META);
   assertEquals(await backend.put(KEY, "x", named("write-1-id")), 63);
   // And with the last of them the log is gone.
-  await age(redis, 2);
+  await ageTrace(redis.raw, redis.record("alice", "t-1"), 2);
   await backend.put(KEY, "x", META);
   assertEquals(await fields(redis), ["data", "expires_at", "ops", "version"]);
 });
@@ -179,24 +177,4 @@ async function traceOf(redis: RedisFixture): Promise<string> {
   const ops = await field(redis, "ops");
   assertMatch(ops, /^[01]\|[\d.]*\|\d*\|.*\d{10}$/);
   return ops.split("|")[3]!.slice(0, -10);
-}
-
-/** Waits until the present span of time has some seconds left. */
-async function withinSpan(redis: RedisFixture): Promise<void> {
-  await waitUntil("a span that does not end soon", async () => {
-    const [seconds] = await redis.raw.time();
-    return Number(seconds) % SPAN_S < SPAN_S - 3;
-  }, { everyMs: 50 });
-}
-
-/** Makes the trace look as if its last write had been so many spans ago. */
-async function age(redis: RedisFixture, spans: number): Promise<void> {
-  const key = redis.record("alice", "t-1");
-  const earlier = (end: string) => String(Number(end) - spans * SPAN_S);
-  const ops = (await field(redis, "ops")).replace(/\d{10}$/, earlier);
-  await redis.raw.hSet(key, "ops", ops);
-  const logged = await log(redis);
-  if (logged !== "") {
-    await redis.raw.hSet(key, "log", logged.replace(/^\d{10}/, earlier));
-  }
 }
