@@ -56,7 +56,7 @@ redisTest("put_omits_expires_at_when_no_ttl", async (redis) => {
 
 redisTest("record_is_a_hash_of_exactly_these_fields", async (redis) => {
   const backend = await redis.connect();
-  const expiresAt = Date.now() + 60_000;
+  const expiresAt = Date.now() + 3_600_000;
   const data = taskJson({ note: "zażółć 🦕" });
   await backend.put(KEY, data, {
     expiresAt,

@@ -65,7 +65,7 @@ redisTest("prefixes_and_schemas_are_checked", (redis) => {
 
 redisTest("schema_pmcp_is_the_layout_of_the_rust_crate", async (redis) => {
   const backend = await redis.connect({ schema: "pmcp" });
-  const expiresAt = Date.now() + 60_000;
+  const expiresAt = Date.now() + 3_600_000;
   const createdAt = 1_700_000_000_000;
   const key = makeKey("urn:bob", "t-1");
   await backend.create(key, "x", { meta: { expiresAt, createdAt } });

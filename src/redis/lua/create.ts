@@ -77,10 +77,7 @@ end
     LIVE_VERSION,
     ...FULL_WRITE,
     `
--- A record that an earlier try has made may have expired, and its trace with it.
-if is_retry and (is_cut or (version and expires_ms and expires_ms <= now_ms)) then
-  return refuse({${REPLY.unknown}}, 'u')
-end
+if is_retry and is_cut then return refuse({${REPLY.unknown}}, 'u') end
 if version then return refuse({${REPLY.conflict}, version}) end
 if max_records then
   local live = live_count()

@@ -41,9 +41,7 @@ export const LUA_PUT: LuaScript<
     LIVE_VERSION,
     ...FULL_WRITE,
     `
--- After its own expiry, an earlier try may have gone with its record: written
--- now it would end a later one.
-if is_retry and (is_cut or (version and expires_ms and expires_ms <= now_ms)) then return refuse({${REPLY.unknown}}, 'u') end
+if is_retry and is_cut then return refuse({${REPLY.unknown}}, 'u') end
 return write_record()
 `,
   ],

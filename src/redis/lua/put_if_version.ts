@@ -63,7 +63,8 @@ local is_expected = version == expected_version
 local is_exact = is_expected and expected_etag ~= ''
 if is_retry and not is_exact then
   -- Not in the trace, so not executed; unless the trace was cut, or went with
-  -- a record that has expired or was evicted.
+  -- a record that was evicted, or the shortest update was followed by the end
+  -- of the record.
   local may_have_expired = expires_ms and expires_ms <= now_ms
   local was_deleted = was_gone and not string.find(was_gone, '?', 1, true)
   if is_cut or may_have_expired or not (version or was_deleted) then return refuse({${REPLY.unknown}}, 'u') end

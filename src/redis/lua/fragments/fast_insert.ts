@@ -1,9 +1,10 @@
 import { SPAN } from "./state.ts";
+import { TRACE_MS } from "./trace.ts";
 
 /**
  * The common creation: nothing is or was lately stored under the key, the
- * record has an expiry and a creation time, and the quotas have room even if
- * what has expired is counted.
+ * record has an expiry that is not near (see `KEEP_TRACE`) and a creation time,
+ * and the quotas have room even if what has expired is counted.
  *
  * The indexes live as long as their longest-lived task, at most a minute
  * longer, so that most creations leave their expiry alone. An index without an
@@ -29,7 +30,7 @@ export function fastInsert(
   entries: string = "''",
 ): string {
   return `
-if not version and not ops and mode == '' and expires_ms and expires_ms > now_ms
+if not version and not ops and mode == '' and expires_ms and expires_ms > now_ms + ${TRACE_MS}
   and (not deadline_ms or now_ms <= deadline_ms) then
   local created = string.match(want, '^.|([^|]+)')
   local active = string.byte(want) == 49
