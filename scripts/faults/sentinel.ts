@@ -14,6 +14,7 @@ import {
   persistentIn,
   type TimeSpan,
   type Topology,
+  UnplannedFailover,
 } from "./topology.ts";
 
 /** Replicas at the start: one is left after the last failover. */
@@ -158,12 +159,7 @@ export async function startSentinel(prefix: string): Promise<Topology> {
       });
     },
     histories: async () => {
-      const last = await askForMaster();
-      if (last !== master) {
-        console.error("a failover that was not asked for");
-        lostDirs.push({ dir: master.dir });
-        master = last;
-      }
+      if (await askForMaster() !== master) throw new UnplannedFailover();
       const transactions = await readAof(master.dir);
       const lost: LostHistory[] = [];
       for (const { dir, ...rest } of lostDirs) {

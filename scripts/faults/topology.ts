@@ -58,6 +58,17 @@ export function branchOf(
   };
 }
 
+/**
+ * A master was replaced that no fault has touched: it was given up because the
+ * machine is busy. It has thrown its file away, and the round cannot be judged.
+ */
+export class UnplannedFailover extends Error {
+  constructor() {
+    super("a failover that was not asked for");
+    this.name = "UnplannedFailover";
+  }
+}
+
 /** Servers, how to reach them, and how to break them. */
 export interface Topology extends AsyncDisposable {
   readonly faults: readonly ServerFault[];
@@ -69,7 +80,11 @@ export interface Topology extends AsyncDisposable {
   readonly isUsedUp: boolean;
   /** Whether an instance in two waits for replicas: only then nothing is lost. */
   readonly hasFailovers: boolean;
-  /** Reads what has happened; the servers must be at rest. */
+  /**
+   * Reads what has happened; the servers must be at rest.
+   *
+   * @throws {UnplannedFailover} If it cannot be known.
+   */
   histories(): Promise<History[]>;
 }
 
