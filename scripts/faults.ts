@@ -18,12 +18,9 @@ import { startNode } from "./faults/node.ts";
 import { printRun, type RunTotals } from "./faults/print.ts";
 import { type RoundResult, runRound } from "./faults/round.ts";
 import { startSentinel } from "./faults/sentinel.ts";
-import {
-  type StartTopology,
-  type Topology,
-  UnplannedFailover,
-} from "./faults/topology.ts";
+import type { StartTopology, Topology } from "./faults/topology.ts";
 import { type By, keySpace } from "./faults/worker.ts";
+import { UnplannedFailover } from "./faults/unplanned_failover.ts";
 
 type Mode = "node" | "sentinel" | "cluster";
 

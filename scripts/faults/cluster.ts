@@ -14,7 +14,8 @@ import {
   type OwnerSlot,
   type SlotMove,
 } from "./slots.ts";
-import { persistentIn, type Topology, UnplannedFailover } from "./topology.ts";
+import { persistentIn, type Topology } from "./topology.ts";
+import { UnplannedFailover } from "./unplanned_failover.ts";
 
 const SHARDS = 3;
 const REPLICAS = 2;

@@ -14,8 +14,8 @@ import {
   persistentIn,
   type TimeSpan,
   type Topology,
-  UnplannedFailover,
 } from "./topology.ts";
+import { UnplannedFailover } from "./unplanned_failover.ts";
 
 /** Replicas at the start: one is left after the last failover. */
 const REPLICAS = 4;

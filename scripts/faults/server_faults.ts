@@ -4,7 +4,7 @@ import { createClient } from "redis";
 import type { RedisServer } from "../lib/redis_server.ts";
 import type { FaultCounts } from "./network.ts";
 import type { Random } from "./random.ts";
-import { UnplannedFailover } from "./topology.ts";
+import { UnplannedFailover } from "./unplanned_failover.ts";
 
 /** A fault of a server or a topology, and how often it is drawn. */
 export interface ServerFault {

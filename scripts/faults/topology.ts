@@ -58,17 +58,6 @@ export function branchOf(
   };
 }
 
-/**
- * A master was replaced that no fault has touched: it was given up because the
- * machine is busy. It has thrown its file away, and the round cannot be judged.
- */
-export class UnplannedFailover extends Error {
-  constructor() {
-    super("a failover that was not asked for");
-    this.name = "UnplannedFailover";
-  }
-}
-
 /** Servers, how to reach them, and how to break them. */
 export interface Topology extends AsyncDisposable {
   readonly faults: readonly ServerFault[];
