@@ -78,12 +78,13 @@ export function resolveOptions(
 ): ResolvedOptions {
   requireInteger("maxRecordBytes", maxRecordBytes, 1);
   requireInteger("watchRefreshMs", watchRefreshMs, 1, MAX_TIMER_MS);
+  const timeoutMs = checkRetry(retry);
   return {
     schema: new KeySchema(schema, prefix),
     maxRecordBytes,
     watchRefreshMs,
-    timeoutMs: checkRetry(retry),
-    durability: checkDurability(durability),
+    timeoutMs,
+    durability: checkDurability(durability, timeoutMs),
     onWarning,
   };
 }

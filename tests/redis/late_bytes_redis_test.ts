@@ -13,7 +13,7 @@ import {
   type StorageBackend,
   VersionConflictError,
 } from "../../mod.ts";
-import { isScript, TcpProxy } from "../support/proxy.ts";
+import { isScript, sendRaw, TcpProxy } from "../support/proxy.ts";
 import { type RedisFixture, redisTest } from "../support/redis_fixture.ts";
 import { ageTrace, midSpan } from "../support/span.ts";
 import { HOUR, KEY, PREFIX } from "../support/suite/env.ts";
@@ -165,18 +165,6 @@ for (const isLost of [false, true]) {
       await redis.close();
     },
   );
-}
-
-/** Sends bytes over a connection of their own, and waits for the answer. */
-async function sendRaw(url: string, bytes: string): Promise<void> {
-  const { hostname, port } = new URL(url);
-  const connection = await Deno.connect({ hostname, port: Number(port) });
-  try {
-    await connection.write(new TextEncoder().encode(bytes));
-    assert(await connection.read(new Uint8Array(1000)) !== null);
-  } finally {
-    connection.close();
-  }
 }
 
 /** Of a record that expires within a moment. */

@@ -16,7 +16,10 @@ export interface RetryOptions {
 export interface DurabilityOptions {
   /** Replicas that must have confirmed the write, from 1. */
   readonly replicas: number;
-  /** How long to wait for them, in milliseconds, 1 to 10,000. */
+  /**
+   * How long to wait for them, in milliseconds, 1 to 10,000; twice this and
+   * `retry.timeoutMs` are at most 30,000 together.
+   */
   readonly timeoutMs: number;
 }
 
@@ -29,13 +32,20 @@ export function checkRetry({ timeoutMs = 10_000 }: RetryOptions = {}): number {
   return timeoutMs;
 }
 
-/** The durability, checked. */
+/** The durability, checked beside the time of one operation without it. */
 export function checkDurability(
   durability: DurabilityOptions | undefined,
+  retryMs: number,
 ): DurabilityOptions | undefined {
   if (durability === undefined) return undefined;
   requireInteger("durability.replicas", durability.replicas, 1);
   requireInteger("durability.timeoutMs", durability.timeoutMs, 1, 10_000);
+  const wholeMs = retryMs + 2 * durability.timeoutMs;
+  if (wholeMs > MAX_TIMEOUT_MS) {
+    throw new RangeError(
+      `retry.timeoutMs and twice durability.timeoutMs are ${wholeMs}: expected at most ${MAX_TIMEOUT_MS} together`,
+    );
+  }
   return durability;
 }
 
