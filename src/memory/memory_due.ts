@@ -50,7 +50,7 @@ export class MemoryDue implements DueStorage {
   readonly #answer: Answer;
   readonly #queues = new Map<string, HintQueue>();
   readonly #subscriptions = new Map<string, Set<Subscription>>();
-  /** Where the sweep of queues that no one claims from goes on. */
+  /** The place where the sweep of queues that no one claims from goes on. */
   #sweep: Iterator<string> = this.#queues.keys();
 
   constructor(answer: Answer) {

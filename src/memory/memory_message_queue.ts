@@ -10,7 +10,7 @@ import {
 } from "../storage/message_queue.ts";
 import type { Answer } from "./memory_records.ts";
 
-/** What the queues need of their backend. */
+/** The parts of a backend that its queues need. */
 export interface MemoryQueueSource {
   readonly maxRecordBytes: number;
   readonly answer: Answer;
@@ -27,7 +27,7 @@ interface Queue {
 export class MemoryMessageQueue implements MessageQueue {
   readonly #source: MemoryQueueSource;
   readonly #queues = new Map<string, Queue>();
-  /** Where the sweep of queues that no one asks for goes on. */
+  /** The place where the sweep of queues that no one asks for goes on. */
   #sweep: Iterator<string> = this.#queues.keys();
 
   constructor(source: MemoryQueueSource) {

@@ -33,7 +33,7 @@ import {
  */
 export type Answer = <T>(step: (now: number) => T) => Promise<T>;
 
-/** What the table needs of its backend. */
+/** The parts of a backend that its table of records needs. */
 export interface MemoryRecordsOptions {
   readonly maxRecordBytes: number;
   readonly answer: Answer;
@@ -52,7 +52,7 @@ export interface Write extends KeyParts, CheckedWrite {
 /** The quotas of a `create`, checked. */
 type Quotas = ReturnType<typeof checkCreate>;
 
-/** What a conditional write expects, checked. */
+/** The record a conditional write expects, checked. */
 type Expected = Exclude<ExpectedRecord, number> & { readonly etag: string };
 
 /** Every record of a backend, by owner. */
@@ -64,7 +64,7 @@ export class MemoryRecords {
   readonly #trace = new OperationTrace();
   /** Of all keys together: higher than every fence of any life of each. */
   #lastFence = 0;
-  /** Where the sweep of idle owners goes on. */
+  /** The place where the sweep of idle owners goes on. */
   #sweep: Iterator<string> = this.#owners.keys();
 
   constructor({ maxRecordBytes, answer, onChange }: MemoryRecordsOptions) {
@@ -92,7 +92,7 @@ export class MemoryRecords {
     return [this.checkWrite(key, data, options.meta), checkCreate(options)];
   }
 
-  /** What a write did, if it was applied before. */
+  /** Finds the result of a write that was applied before. */
   findApplied(write: Write): AppliedWrite | undefined {
     return write.isNamed
       ? this.#trace.find(write.key, write.operationId)

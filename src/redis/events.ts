@@ -9,17 +9,17 @@ import { deadline } from "../util/deadline.ts";
 import { EventChannel } from "./event_channel.ts";
 import type { MessageListener, Subscriber } from "./subscriber.ts";
 
-/** What an {@linkcode EventHub} needs. */
+/** Options of an {@linkcode EventHub}. */
 export interface EventHubOptions {
   /** Opens the connection for events, as `RedisLink.openSubscriber` does. */
   open(): Promise<Subscriber>;
-  /** How long subscribing may take, tries included, in milliseconds. */
+  /** The longest time subscribing may take, tries included, in milliseconds. */
   readonly timeoutMs: number;
   /** Whether an error of the client may pass. Default: unless refused. */
   isTransient?(error: unknown): boolean;
 }
 
-/** How long closing waits for the connection, in milliseconds. */
+/** The longest time closing waits for the connection, in milliseconds. */
 const CLOSE_MS = 2000;
 
 /**
@@ -83,7 +83,7 @@ export class EventHub {
     return entry.add(listener, onReset);
   }
 
-  /** How many channels are in use, those being left included. */
+  /** The number of channels in use, those being left included. */
   get size(): number {
     return this.#channels.size;
   }

@@ -22,19 +22,19 @@ import type { RedisContext } from "./redis_context.ts";
 /** The most tasks one call names where all are wanted. */
 const NAME_CHUNK = 2000;
 
-/** How many tasks at once are asked whether they live. */
+/** The number of tasks that are looked up together to find one that lives. */
 const LOOK_AHEAD = 100;
 
 /** Names of tasks, in order, and the place behind the last of them. */
 interface NamedTasks {
   readonly tasks: string[];
-  /** Where more may follow; `undefined`: nowhere. */
+  /** The place behind which more may follow; `undefined`: there are no more. */
   readonly next: Position | undefined;
   /** Whether it is not known that more follow there. */
   readonly isOpen: boolean;
 }
 
-/** What a list asks for. */
+/** The options of a list, checked. */
 interface ListQuery {
   readonly order: PageOrder;
   readonly limit: number;

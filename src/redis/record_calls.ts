@@ -21,8 +21,7 @@ import { writeScriptInput } from "./executor/script.ts";
 import type { KeySchema } from "./key_schema.ts";
 import { LUA_CREATE } from "./lua/create.ts";
 import { LUA_DELETE } from "./lua/delete.ts";
-import { RECORD_FIELDS } from "./lua/get.ts";
-import { LUA_GET } from "./lua/get.ts";
+import { LUA_GET, RECORD_FIELDS } from "./lua/get.ts";
 import { LUA_PUT } from "./lua/put.ts";
 import { LUA_PUT_IF_VERSION } from "./lua/put_if_version.ts";
 import type { RECORD_KEYS } from "./lua/record_script.ts";
@@ -36,16 +35,16 @@ import {
   type StoredRecord,
 } from "./replies.ts";
 
-/** What a conditional write expects, checked. */
+/** The record a conditional write expects, checked. */
 export interface Expected {
   readonly version: number;
   /** Empty: any. */
   readonly etag: string;
-  /** What else the caller knows of the record as it is. */
+  /** The caller's further knowledge of the record as it is. */
   readonly meta?: RecordMeta | undefined;
 }
 
-/** What a conditional write asks of a lease. */
+/** The condition of a write on a lease. */
 export interface LeaseRule {
   readonly fence: number;
   readonly rule: "holds" | "releases" | "lapsed";
@@ -371,7 +370,7 @@ export class RecordCalls {
   }
 }
 
-/** What a `putIfVersion` asks of a lease, as a rule. */
+/** Reads the lease rule from the options of a `putIfVersion`. */
 export function leaseRuleOf(
   { fence, releaseLease }: PutIfVersionOptions,
 ): LeaseRule | undefined {

@@ -182,7 +182,7 @@ export class RedisBackend implements StorageBackend {
     return new RedisBackend(asClient(connection), options);
   }
 
-  /** What every key of this backend begins with. */
+  /** The beginning of every key of this backend. */
   get prefix(): string {
     return this.#context.schema.prefix;
   }

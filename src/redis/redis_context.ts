@@ -1,4 +1,4 @@
-/** What the parts of a `RedisBackend` share. */
+/** The common ground of the parts of a `RedisBackend`. */
 
 import type { ScriptCall } from "./executor/executor.ts";
 import type { ServerClock } from "./executor/server_clock.ts";

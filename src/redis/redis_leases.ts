@@ -29,7 +29,7 @@ import type { LeaseRule, RecordWrite } from "./record_calls.ts";
 import type { RedisContext } from "./redis_context.ts";
 import { readAnswer } from "./replies.ts";
 
-/** What leases need of the writes of records. */
+/** The writes of records that leases need. */
 export interface LeasedWrites {
   check(key: string, data: string, meta?: WriteOptions): RecordWrite;
   create(
@@ -159,8 +159,10 @@ export class RedisLeases implements LeaseStorage {
     return this.#context.schema.record(owner, task);
   }
 
-  /** What calls by fence share. No replica is waited for: a lease lost in a
-   * failover is a lease that has ended. */
+  /**
+   * Makes the common part of calls by fence. No replica is waited for: a lease
+   * lost in a failover is a lease that has ended.
+   */
   #byFence(
     verb: string,
     key: string,

@@ -48,7 +48,7 @@ export function checkData(key: string, data: string, maxBytes: number): void {
   }
 }
 
-/** What every write of a record needs besides its text. */
+/** The checked options of a write, which it needs besides its text. */
 export interface CheckedWrite {
   /** Epoch milliseconds; `undefined`: never. */
   readonly expiresAt: number | undefined;
@@ -110,7 +110,9 @@ export function checkCreate({ maxRecords, maxActive }: CreateOptions): {
   return { maxRecords, maxActive };
 }
 
-/** What a conditional write expects; the etag is empty where any will do. */
+/**
+ * Checks what a conditional write expects; the etag is empty where any will do.
+ */
 export function checkExpected(
   expected: ExpectedRecord,
 ): { version: number; etag: string; meta: RecordMeta | undefined } {
@@ -127,7 +129,7 @@ export function checkExpected(
   return { version, etag, meta };
 }
 
-/** What a `putIfVersion` asks of a lease. */
+/** Checks what a `putIfVersion` asks of a lease. */
 export function checkFencing(
   { fence, releaseLease = false }: PutIfVersionOptions = {},
 ): { fence: number | undefined; releaseLease: boolean } {
@@ -154,12 +156,12 @@ export function checkFence(fence: number): void {
   requireInteger("fence", fence, 1);
 }
 
-/** How long a lease, or what a claim puts off, lasts. */
+/** Checks the time a lease lasts, or a claim puts hints off. */
 export function checkForMs(forMs: number): void {
   requireInteger("forMs", forMs, 1, MAX_TIMER_MS);
 }
 
-/** What a lease is asked for. */
+/** Checks the request for a lease. */
 export function checkLease({ holder, forMs }: LeaseRequest): void {
   checkForMs(forMs);
   if (typeof holder !== "string" || holder === "" || !isWellFormed(holder)) {

@@ -20,7 +20,7 @@ import { type LuaScript, sha1 } from "./script.ts";
 import { ServerClock } from "./server_clock.ts";
 import { type TimeLimit, TimeLimits } from "./time_limits.ts";
 
-/** What a try depends on, besides its operation. */
+/** The conditions of a try, besides its operation. */
 export interface Attempt {
   /** Whether an earlier try of the operation may have been executed. */
   readonly isRetry: boolean;
@@ -30,7 +30,7 @@ export interface Attempt {
   readonly deadlineMs: string;
 }
 
-/** What `decode` returns where another call has to decide. */
+/** The result of `decode` where another call has to decide. */
 export const UNDECIDED: unique symbol = Symbol("undecided");
 
 /** One operation. */
@@ -66,7 +66,7 @@ export interface ScriptCall<T> {
   readonly otherwise?: () => ScriptCall<T>;
 }
 
-/** What is known of a script on the present connection. */
+/** The state of a script on the present connection. */
 interface ScriptState {
   /** Whether the server has it. */
   isLoaded: boolean;
@@ -78,16 +78,19 @@ interface ScriptState {
   checkedAtMs: number;
 }
 
-/** How long a check of permissions is relied on, in milliseconds. */
+/** The time a check of permissions is relied on, in milliseconds. */
 const PERMISSIONS_MS = 10_000;
 
-/** How long the server's time is relied on, in milliseconds. */
+/** The time the server's clock is relied on, in milliseconds. */
 const CLOCK_MS = 300_000;
 
-/** How long closing waits for answers, in milliseconds. */
+/** The longest time closing waits for answers, in milliseconds. */
 const CLOSE_MS = 2000;
 
-/** How often an operation may come too late by our own clock's fault. */
+/**
+ * The most tries of one operation that may come too late by our own clock's
+ * fault.
+ */
 const MAX_LATE = 3;
 
 /** SHA-1 of each script's source; false while it is computed. */

@@ -1,6 +1,6 @@
 /**
- * What an error of the client says about the command: refused for good,
- * refused for now, never sent, or lost on the way. The one place that decides.
+ * Classifies the errors of the client by what they say about the command:
+ * refused for good, refused for now, never sent, or lost on the way.
  */
 
 import { BackendError, InvalidDataError } from "../../storage/errors.ts";
@@ -10,7 +10,7 @@ import {
   isSurelyUnsent,
 } from "../send_errors.ts";
 
-/** What became of a command that was rejected. */
+/** The outcome of a command that was rejected. */
 export type Rejection =
   /** The server does not know the script. Nothing was executed. */
   | "unknown_script"
