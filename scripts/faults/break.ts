@@ -4,11 +4,11 @@
  */
 
 import * as library from "../../mod.ts";
-import {
-  type Attempt,
-  type ScriptCall,
-  ScriptExecutor,
-} from "../../src/redis/executor/executor.ts";
+import { ScriptExecutor } from "../../src/redis/executor/executor.ts";
+import type {
+  Attempt,
+  ScriptCall,
+} from "../../src/redis/executor/script_call.ts";
 
 /** The look for the own id, on lines marked so. */
 const OWN_ID = /string\.find\([^()]*\)(?=[^\n]*--\[\[own id\]\])/g;

@@ -16,7 +16,7 @@ import {
   type Attempt,
   type ScriptCall,
   UNDECIDED,
-} from "./executor/executor.ts";
+} from "./executor/script_call.ts";
 import { writeScriptInput } from "./executor/script.ts";
 import type { KeySchema } from "./key_schema.ts";
 import { LUA_CREATE } from "./lua/create.ts";

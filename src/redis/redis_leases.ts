@@ -20,8 +20,8 @@ import type {
   LeaseRequest,
   LeaseStorage,
 } from "../storage/leases.ts";
-import type { ScriptCall } from "./executor/executor.ts";
 import { writeScriptInput } from "./executor/script.ts";
+import type { ScriptCall } from "./executor/script_call.ts";
 import { LUA_LEASE_ACQUIRE } from "./lua/lease_acquire.ts";
 import { LUA_LEASE_RELEASE } from "./lua/lease_release.ts";
 import { LUA_LEASE_RENEW } from "./lua/lease_renew.ts";

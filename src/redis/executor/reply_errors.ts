@@ -9,6 +9,7 @@ import {
   isErrorReply,
   isSurelyUnsent,
 } from "../send_errors.ts";
+import type { DurabilityOptions } from "./retry.ts";
 
 /** The outcome of a command that was rejected. */
 export type Rejection =
@@ -89,5 +90,50 @@ export function timeoutError(
       tries === 1 ? "1 try" : `${tries} tries`
     }: ${reason}${fate}`,
     { cause, outcome: isUnknown ? "unknown" : "not_applied" },
+  );
+}
+
+/** The error for a command that came after its deadline once too often. */
+export function lateError(
+  what: string,
+  tries: number,
+  isUnknown: boolean,
+): BackendError {
+  const cause = "it reached the server after its deadline";
+  return timeoutError(what, cause, tries, isUnknown);
+}
+
+/** The error for a retry that cannot tell whether an earlier try succeeded. */
+export function undecidedError(what: string): BackendError {
+  return new BackendError(
+    `${what} was tried again, and whether an earlier try was executed can no longer be decided`,
+    { outcome: "unknown" },
+  );
+}
+
+/** The error for a write that too few replicas have confirmed. */
+export function unconfirmedError(
+  what: string,
+  confirmed: number,
+  { replicas, timeoutMs }: DurabilityOptions,
+  version: number | undefined,
+): BackendError {
+  return new BackendError(
+    `${what} is written, but ${confirmed} of ${replicas} replicas confirmed it within ${timeoutMs} ms`,
+    {
+      outcome: "applied",
+      ...(version === undefined ? {} : { version }),
+    },
+  );
+}
+
+/** The error for a lost command that a closed backend will not try again. */
+export function closedUnknownError(
+  what: string,
+  cause: unknown,
+): BackendError {
+  return new BackendError(
+    `${what}: the backend was closed before it could be tried again; whether it was executed is unknown`,
+    { outcome: "unknown", closed: true, cause },
   );
 }
