@@ -29,11 +29,16 @@ export type Rejection =
 const REFUSED_FOR_NOW =
   /^(LOADING|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|BUSY|READONLY|NOREPLICAS) /;
 
+/** Whether an error reply says "not now": the same command may pass later. */
+export function isRefusedForNow(message: string): boolean {
+  return REFUSED_FOR_NOW.test(message);
+}
+
 /** Decides what a rejection means. */
 export function classify(error: unknown): Rejection {
   if (isErrorReply(error)) {
     if (error.message.startsWith("NOSCRIPT")) return "unknown_script";
-    return REFUSED_FOR_NOW.test(error.message) ? "refused_for_now" : "refused";
+    return isRefusedForNow(error.message) ? "refused_for_now" : "refused";
   }
   if (isClosedClient(error)) return "closed";
   return isSurelyUnsent(error) ? "unsent" : "lost";
