@@ -10,8 +10,8 @@ import { TaskStore } from "./task/task_store.ts";
 /** Options of {@linkcode createTaskStore}. */
 export interface CreateTaskStoreOptions extends TaskStoreOptions {
   /**
-   * Where Redis is: whatever `RedisBackend.connect` takes, a URL, a Cluster or
-   * a Sentinel. Left out: tasks are kept in the memory of this process.
+   * The Redis to use: whatever `RedisBackend.connect` takes, a URL, a Cluster
+   * or a Sentinel. Left out: tasks are kept in the memory of this process.
    */
   readonly url?: RedisConnectOptions | undefined;
   /** Options of the Redis backend. */

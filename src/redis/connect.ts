@@ -43,7 +43,10 @@ export type {
   RedisSentinelSettings,
 } from "./connect_options.ts";
 
-/** How long the first connection and the check of the server may take. */
+/**
+ * The longest time of the first connection and the check of the server, in
+ * milliseconds.
+ */
 const CONNECT_TIMEOUT_MS = 5000;
 
 /** Options of `connectLink`. */
@@ -195,7 +198,7 @@ function socketOf(target: ConnectTarget): { connectTimeout?: number } {
   return options?.socket ?? {};
 }
 
-/** What went wrong, and what it was said to be caused by. */
+/** Says what went wrong, and what it was reported to be caused by. */
 function reasonOf(cause: unknown, reported: unknown): string {
   const reason = messageOf(cause);
   const detail = reported === undefined ? reason : messageOf(reported);

@@ -1,4 +1,4 @@
-/** What a server is asked once, when a connection to it is opened. */
+/** Checks a server once, when a connection to it is opened. */
 
 import { BackendError } from "../storage/errors.ts";
 import type { NodeClient } from "./client_like.ts";

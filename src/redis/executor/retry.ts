@@ -1,8 +1,8 @@
-/** How long operations may try, and what makes a write durable. */
+/** Options of retries and of durable writes. */
 
 import { requireInteger } from "../../storage/checks.ts";
 
-/** How long an operation may try. */
+/** Bounds on the tries of an operation. */
 export interface RetryOptions {
   /**
    * The most time for all tries of one operation, in milliseconds, at most
@@ -12,12 +12,12 @@ export interface RetryOptions {
   readonly timeoutMs?: number;
 }
 
-/** How many replicas must have a write before it counts. */
+/** Conditions under which a write counts as durable. */
 export interface DurabilityOptions {
   /** Replicas that must have confirmed the write, from 1. */
   readonly replicas: number;
   /**
-   * How long to wait for them, in milliseconds, 1 to 10,000; twice this and
+   * The longest time to wait for them, in milliseconds, 1 to 10,000; twice this and
    * `retry.timeoutMs` are at most 30,000 together.
    */
   readonly timeoutMs: number;
