@@ -85,11 +85,18 @@ export class RecordWrites {
     { maxRecords, maxActive }: CheckedQuotas,
     lease?: LeaseRequest,
   ): Promise<number> {
-    const call = this.#calls.create(write, maxRecords, maxActive, lease);
-    const run = () =>
-      this.#written(write, this.#context.run(call), undefined, () => 1);
+    const run = (isRecount: boolean) => {
+      const call = this.#calls.create(
+        write,
+        maxRecords,
+        maxActive,
+        lease,
+        isRecount,
+      );
+      return this.#written(write, this.#context.run(call), undefined, () => 1);
+    };
     try {
-      return await run();
+      return await run(false);
     } catch (error) {
       const isFull = error instanceof CapacityExceededError &&
         error.unit !== "bytes";
@@ -97,7 +104,7 @@ export class RecordWrites {
       // Other writers leave their expired tasks in the index: it is counted
       // again before a record is refused.
       await this.#lists.dropStale(makePrefix(parseKey(write.key).owner));
-      return await run();
+      return await run(true);
     }
   }
 

@@ -2,8 +2,8 @@ import { defineScript, type LuaScript } from "../executor/script.ts";
 import { INDEX_EXPIRY } from "./fragments/index_expiry.ts";
 import { ownWrite } from "./fragments/own_write.ts";
 import { CHECK_PERMISSIONS } from "./fragments/permissions.ts";
-import { NOTED, REFUSE } from "./fragments/refusal.ts";
-import { SPAN, STATE } from "./fragments/state.ts";
+import { NOTE, NOTED, REFUSE } from "./fragments/refusal.ts";
+import { HAS_PASSED, SPAN, STATE } from "./fragments/state.ts";
 import {
   JOINED_TRACE,
   KEEP_TRACE,
@@ -56,18 +56,21 @@ end
 `,
     CHECK_PERMISSIONS,
     ownWrite("1"),
+    HAS_PASSED,
     SPAN,
     OLD_TRACE,
     JOINED_TRACE,
     KEEP_TRACE,
     NOTED,
+    NOTE,
     REFUSE,
     INDEX_EXPIRY,
     `
-local has_passed = expires_at and string.find(expires_at, '^%d+$') and expires_at * 1000 <= now_ms
-if has_passed then version = nil end
-local was_there = not has_passed and call('EXISTS', record) == 1
+local is_over = has_passed(expires_at)
+if is_over then version = nil end
+local was_there = not is_over and call('EXISTS', record) == 1
 if expected ~= '' and was_there then
+  if not string.find(version or '', '^[1-9]%d*$') then return {${REPLY.badVersion}} end
   local expected_version, expected_etag = string.match(expected, '^(%d+)%.([^ ]*)')
   local is_expected = version == expected_version
     and (expected_etag == '' or expected_etag == old_etag)

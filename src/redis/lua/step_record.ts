@@ -1,5 +1,5 @@
 import { defineScript, type LuaScript } from "../executor/script.ts";
-import { CLOCK_IN_TIME } from "./fragments/state.ts";
+import { CLOCK_IN_TIME, HAS_PASSED } from "./fragments/state.ts";
 import { REPLY } from "./reply.ts";
 
 /**
@@ -18,14 +18,15 @@ export const LUA_STEP_RECORD: LuaScript<
   args: ["step", "data", "fence", "number:deadline_ms", "mode"],
   body: [
     CLOCK_IN_TIME,
+    HAS_PASSED,
     `
-local state = call('HMGET', record, 'version', 'lease', step)
+local state = call('HMGET', record, 'version', 'lease', step, 'expires_at')
 local by, recorded = string.match(state[3] or '', '^(%d+)|(.*)$')
 -- A retry finds what an earlier try has recorded, even where the lease has ended
 -- since.
 if by == fence and mode == 'r' then return {${REPLY.applied}, recorded, '1'} end
 local held_fence, until_ms = string.match(state[2] or '', '^(%d+)|(%d+)|')
-if not state[1] then return {${REPLY.absent}} end
+if not state[1] or has_passed(state[4]) then return {${REPLY.absent}} end
 if held_fence ~= fence or tonumber(until_ms) <= now_ms then return {${REPLY.fenced}} end
 if by then return {${REPLY.applied}, recorded, by == fence and '1' or '0'} end
 call('HSET', record, step, fence .. '|' .. data)

@@ -1,5 +1,5 @@
 import { defineScript, type LuaScript } from "../executor/script.ts";
-import { CLOCK_IN_TIME } from "./fragments/state.ts";
+import { CLOCK_IN_TIME, HAS_PASSED } from "./fragments/state.ts";
 import { REPLY } from "./reply.ts";
 
 /** The most bytes of data in one answer, unless one step alone is larger. */
@@ -22,9 +22,10 @@ export const LUA_STEPS_OPEN: LuaScript<
   args: ["fence", "after", "number:deadline_ms"],
   body: [
     CLOCK_IN_TIME,
+    HAS_PASSED,
     `
-local state = call('HMGET', record, 'version', 'lease')
-if not state[1] then return {${REPLY.absent}} end
+local state = call('HMGET', record, 'version', 'lease', 'expires_at')
+if not state[1] or has_passed(state[3]) then return {${REPLY.absent}} end
 local held_fence, until_ms = string.match(state[2] or '', '^(%d+)|(%d+)|')
 if held_fence ~= fence or tonumber(until_ms) <= now_ms then return {${REPLY.fenced}} end
 local fields = {}

@@ -16,7 +16,7 @@ local function write_record(new_lease, releases, entries)
       call('ZREM', index, task)
     end
     call('DEL', record)
-    call('SET', gone, joined_trace(next_version .. '.' .. op .. ' ' .. trace_now, trace_before), 'PX', ${TRACE_MS})
+    call('SET', gone, joined_trace(next_version .. '.' .. op .. ' ' .. (entries or '') .. trace_now, trace_before), 'PX', ${TRACE_MS})
     refresh_index_expiry()
     call('SPUBLISH', channel, '0')
     return next_version
