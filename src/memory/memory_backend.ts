@@ -180,8 +180,9 @@ export class MemoryBackend implements StorageBackend {
   delete(key: string, options: DeleteOptions = {}): Promise<boolean> {
     return this.#answer((now) => {
       splitKey(key);
-      const { expected } = checkDelete(options);
-      return this.#records.delete(key, expected, options.operationId, now);
+      const { expected, operationId, isNamed } = checkDelete(options);
+      const name = isNamed ? operationId : undefined;
+      return this.#records.delete(key, expected, name, now);
     });
   }
 

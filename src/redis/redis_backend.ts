@@ -38,7 +38,12 @@ import { connectLink, type RedisConnectOptions } from "./connect.ts";
 import { Connection } from "./connection.ts";
 import { borrowLink } from "./link.ts";
 import { RedisLists } from "./lists.ts";
-import { type RedisBackendOptions, resolveOptions } from "./options.ts";
+import { KeySchema } from "./key_schema.ts";
+import {
+  type RedisBackendOptions,
+  type ResolvedOptions,
+  resolveOptions,
+} from "./options.ts";
 import { readCall } from "./read_call.ts";
 import { leaseRuleOf, RecordWrites, remaining } from "./record_writes.ts";
 import type { RedisContext } from "./redis_context.ts";
@@ -83,7 +88,7 @@ export class RedisBackend implements StorageBackend {
   readonly steps: StepStorage;
   /** Hints that a record wants a worker, on the same connection. */
   readonly due: DueStorage;
-  readonly #options: RedisBackendOptions;
+  readonly #options: ResolvedOptions;
   readonly #context: RedisContext;
   readonly #lists: RedisLists;
   readonly #watches: WatchHub;
@@ -103,13 +108,11 @@ export class RedisBackend implements StorageBackend {
    * @throws {RangeError} If an option is out of its range.
    */
   constructor(client: RedisClientLike, options: RedisBackendOptions = {}) {
-    const resolved = resolveOptions(options);
-    // `connect` and `withPrefix` hand over a connection in place of a client.
     const given: unknown = client;
-    const connection = given instanceof Connection
+    const { connection, resolved } = given instanceof Handover
       ? given
-      : new Connection(borrowLink(client, resolved.onWarning), resolved);
-    this.#options = options;
+      : borrow(client, resolveOptions(options));
+    this.#options = resolved;
     this.#connection = connection;
     const { executor, events, link } = connection;
     const context: RedisContext = {
@@ -163,7 +166,7 @@ export class RedisBackend implements StorageBackend {
     const connection = new Connection(link, resolved);
     // Where it is refused, writes are too, and say so themselves.
     await connection.executor.askTime(resolved.schema.prefix).catch(() => {});
-    return new RedisBackend(asClient(connection), options);
+    return new RedisBackend(new Handover(connection, resolved).asClient());
   }
 
   /** The beginning of every key of this backend. */
@@ -179,8 +182,13 @@ export class RedisBackend implements StorageBackend {
    * @throws {RangeError} If the prefix is empty or has a brace.
    */
   withPrefix(prefix: string): RedisBackend {
-    const options = { ...this.#options, prefix };
-    const other = new RedisBackend(asClient(this.#connection), options);
+    const { schema } = this.#options;
+    const resolved = {
+      ...this.#options,
+      schema: new KeySchema(schema.name, prefix),
+    };
+    const handover = new Handover(this.#connection, resolved);
+    const other = new RedisBackend(handover.asClient());
     other.#closesConnection = false;
     return other;
   }
@@ -204,11 +212,11 @@ export class RedisBackend implements StorageBackend {
     meta: PutIfVersionOptions = {},
   ): Promise<number> {
     const write = this.#writes.check(key, data, meta);
-    checkFencing(meta);
+    const fencing = checkFencing(meta);
     return await this.#writes.putIfVersion(
       write,
       checkExpected(expected),
-      leaseRuleOf(meta),
+      leaseRuleOf(fencing),
     );
   }
 
@@ -281,7 +289,25 @@ export class RedisBackend implements StorageBackend {
   }
 }
 
-/** A connection in place of a client; see the constructor. */
-function asClient(connection: Connection): RedisClientLike {
-  return connection as unknown as RedisClientLike;
+/**
+ * What `connect` and `withPrefix` give the constructor in place of a client:
+ * options are read and checked once.
+ */
+class Handover {
+  readonly connection: Connection;
+  readonly resolved: ResolvedOptions;
+
+  constructor(connection: Connection, resolved: ResolvedOptions) {
+    this.connection = connection;
+    this.resolved = resolved;
+  }
+
+  asClient(): RedisClientLike {
+    return this as unknown as RedisClientLike;
+  }
+}
+
+function borrow(client: RedisClientLike, resolved: ResolvedOptions): Handover {
+  const link = borrowLink(client, resolved.onWarning);
+  return new Handover(new Connection(link, resolved), resolved);
 }
