@@ -4,6 +4,7 @@ import {
   checkDueTime,
   checkForMs,
   checkQueueName,
+  checkQueueNames,
   MAX_CLAIM_LIMIT,
   requireInteger,
 } from "../storage/checks.ts";
@@ -97,10 +98,9 @@ export class MemoryDue implements DueStorage {
     forMs: number,
   ): Promise<DueClaims> {
     return this.#answer((now) => {
-      for (const queue of queues) checkQueueName(queue);
+      const names = checkQueueNames(queues);
       requireInteger("limit", limit, 1, MAX_CLAIM_LIMIT);
       checkForMs(forMs);
-      const names = [...new Set(queues)];
       const claims = names
         .flatMap((queue) => this.#dueIn(queue, limit, now))
         .sort((a, b) => a.atMs - b.atMs)
@@ -127,14 +127,14 @@ export class MemoryDue implements DueStorage {
     listener: () => void,
   ): Promise<() => Promise<void>> {
     return this.#answer(() => {
-      for (const queue of queues) checkQueueName(queue);
+      const names = checkQueueNames(queues);
       const subscription = { listener };
-      for (const queue of queues) {
+      for (const queue of names) {
         const others = this.#subscriptions.get(queue) ?? new Set();
         this.#subscriptions.set(queue, others.add(subscription));
       }
       return () => {
-        for (const queue of queues) this.#unsubscribe(queue, subscription);
+        for (const queue of names) this.#unsubscribe(queue, subscription);
         return Promise.resolve();
       };
     });

@@ -7,6 +7,7 @@ import {
   checkDueTime,
   checkForMs,
   checkQueueName,
+  checkQueueNames,
   MAX_CLAIM_LIMIT,
   requireInteger,
 } from "../storage/checks.ts";
@@ -94,10 +95,10 @@ export class RedisDue implements DueStorage {
     limit: number,
     forMs: number,
   ): Promise<DueClaims> {
-    queues.forEach(checkQueueName);
+    const names = checkQueueNames(queues);
     requireInteger("limit", limit, 1, MAX_CLAIM_LIMIT);
     checkForMs(forMs);
-    const sets = await this.#setsOf(queues);
+    const sets = await this.#setsOf(names);
     // Another set each time: none starves behind a full one.
     const start = Math.floor(Math.random() * sets.length);
     const claims: (DueClaim & { atMs: number })[] = [];
@@ -121,8 +122,7 @@ export class RedisDue implements DueStorage {
     queues: readonly string[],
     listener: () => void,
   ): Promise<() => Promise<void>> {
-    queues.forEach(checkQueueName);
-    const sets = await this.#setsOf(queues);
+    const sets = await this.#setsOf(checkQueueNames(queues));
     const subscriptions = sets.map(({ shard, queue }) =>
       this.#context.events.subscribe(
         this.#context.schema.dueEvents(shard, queue),
@@ -175,7 +175,7 @@ export class RedisDue implements DueStorage {
     queues: readonly string[],
   ): Promise<{ shard: number; queue: string }[]> {
     const shards = await this.#countShards();
-    return [...new Set(queues)].flatMap((queue) =>
+    return queues.flatMap((queue) =>
       Array.from({ length: shards }, (_, shard) => ({ shard, queue }))
     );
   }

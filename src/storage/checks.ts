@@ -239,6 +239,21 @@ export function checkQueueName(queue: string): void {
   }
 }
 
+/** The names of queues, without repetitions. */
+export function checkQueueNames(queues: readonly string[]): string[] {
+  if (!Array.isArray(queues)) {
+    throw new TypeError(
+      `queues is ${
+        queues === null ? "null" : `a ${typeof queues}`
+      }: expected an array of names`,
+    );
+  }
+  // A copy of an array has no holes: they are undefined, which is no name.
+  const names = [...new Set<string>(queues)];
+  for (const name of names) checkQueueName(name);
+  return names;
+}
+
 /** The time of a hint, in epoch milliseconds. */
 export function checkDueTime(key: string, name: string, timeMs: number): void {
   if (!isTime(timeMs)) throw timeError(key, name, timeMs);

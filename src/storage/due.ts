@@ -38,8 +38,8 @@ export interface DueClaims {
 /**
  * Hints of a backend, in queues.
  *
- * Every method throws `TypeError` for an empty queue name and what every
- * method of a backend throws.
+ * Every method throws `TypeError` for an empty queue name or a list of queues
+ * that is no array, and what every method of a backend throws.
  *
  * @example A claim gives each hint to one caller
  * ```ts

@@ -206,7 +206,7 @@ redisTest(
     for (const n of [2, 4]) {
       const { lease } = await backend.get(nthKey(n));
       assertEquals(lease?.holder, "first");
-      assert(lease.remainingMs > 0);
+      assert(lease!.remainingMs > 0);
     }
   },
 );

@@ -77,6 +77,27 @@ export function dueSubscriptionTests(test: ContractTest): void {
     await kept.end();
   }, TWO);
 
+  test(
+    "subscription_is_to_the_queues_named_when_it_was_asked",
+    async (backend, other) => {
+      let calls = 0;
+      const queues = ["q"];
+      const asked = backend.due.subscribe(queues, () => void calls++);
+      queues[0] = "r";
+      const unsubscribe = await asked;
+      await other.due.offer(KEY, "q", 2, HOUR);
+      await waitUntil("the listener called", () => calls > 0);
+      // What it ends is that subscription, whatever the array holds.
+      await unsubscribe();
+      const before = calls;
+      const kept = await count(backend, ["q"]);
+      await kept.after(() => other.due.offer(KEY, "q", 1, HOUR));
+      assertEquals(calls, before);
+      await kept.end();
+    },
+    TWO,
+  );
+
   test("one_listener_may_subscribe_twice", async (backend, other) => {
     let calls = 0;
     const listener = () => void calls++;
