@@ -15,6 +15,7 @@ import type {
   OfferOptions,
 } from "../storage/due.ts";
 import { splitKey } from "../storage/keys.ts";
+import { checkListener, type WarningListener } from "../storage/warnings.ts";
 import type { Answer } from "./memory_records.ts";
 import { SortedIndex } from "./sorted_index.ts";
 import { Sweep } from "./sweep.ts";
@@ -58,8 +59,11 @@ export class MemoryDue implements DueStorage {
     (queue, now) => this.#live(queue, now),
   );
 
-  constructor(answer: Answer) {
+  readonly #onWarning: WarningListener;
+
+  constructor(answer: Answer, onWarning: WarningListener) {
     this.#answer = answer;
+    this.#onWarning = onWarning;
   }
 
   offer(
@@ -128,7 +132,9 @@ export class MemoryDue implements DueStorage {
   ): Promise<() => Promise<void>> {
     return this.#answer(() => {
       const names = checkQueueNames(queues);
-      const subscription = { listener };
+      const subscription = {
+        listener: checkListener("due.subscribe", listener, this.#onWarning),
+      };
       for (const queue of names) {
         const others = this.#subscriptions.get(queue) ?? new Set();
         this.#subscriptions.set(queue, others.add(subscription));
@@ -170,7 +176,7 @@ export class MemoryDue implements DueStorage {
     return due;
   }
 
-  /** In a task of its own: a listener that throws fails no offer. */
+  /** In a task of its own: an offer waits for no listener. */
   #notify(queue: string): void {
     const subscriptions = this.#subscriptions.get(queue);
     for (const subscription of subscriptions ?? []) {

@@ -120,6 +120,7 @@ export class RedisBackend implements StorageBackend {
       maxRecordBytes: resolved.maxRecordBytes,
       clock: executor.clock,
       events,
+      onWarning: resolved.onWarning,
       isCluster: link.kind === "cluster",
       run: (call) => {
         this.#requireOpen();

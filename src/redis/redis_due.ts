@@ -18,6 +18,7 @@ import type {
   OfferOptions,
 } from "../storage/due.ts";
 import { splitKey } from "../storage/keys.ts";
+import { checkListener } from "../storage/warnings.ts";
 import { writeScriptInput } from "./executor/script.ts";
 import { LUA_DUE_CLAIM } from "./lua/due_claim.ts";
 import { LUA_DUE_OFFER } from "./lua/due_offer.ts";
@@ -122,12 +123,15 @@ export class RedisDue implements DueStorage {
     queues: readonly string[],
     listener: () => void,
   ): Promise<() => Promise<void>> {
-    const sets = await this.#setsOf(checkQueueNames(queues));
+    const names = checkQueueNames(queues);
+    const { onWarning } = this.#context;
+    const call = checkListener("due.subscribe", listener, onWarning);
+    const sets = await this.#setsOf(names);
     const subscriptions = sets.map(({ shard, queue }) =>
       this.#context.events.subscribe(
         this.#context.schema.dueEvents(shard, queue),
-        listener,
-        listener,
+        call,
+        call,
       )
     );
     const end = () => {

@@ -86,6 +86,10 @@ export interface DueStorage {
    * Calls back when a hint of these queues has become the earliest, and when
    * notifications may have been missed.
    *
+   * A listener that throws, or returns a promise that rejects, stops nothing
+   * else: the backend's `onWarning` is called with the error.
+   *
+   * @throws {TypeError} If the listener is no function.
    * @returns A function that ends the subscription.
    */
   subscribe(

@@ -254,6 +254,13 @@ export function dueTests(test: ContractTest): void {
         await assertRejects(call, TypeError, "queue");
       }
     }
+    for (const listener of [undefined, null, "q", 7, {}] as Anything[]) {
+      await assertRejects(
+        () => due.subscribe(["q"], listener),
+        TypeError,
+        "listener",
+      );
+    }
     for (
       const time of [-1, NaN, Infinity, 8.64e15 + 1, "1", null] as Anything[]
     ) {
