@@ -63,8 +63,11 @@ export interface ResolvedOptions {
 }
 
 /** Checks the options. */
-export function resolveOptions(
-  {
+export function resolveOptions(options: RedisBackendOptions): ResolvedOptions {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`options are ${String(options)}: expected an object`);
+  }
+  const {
     schema = "mcp",
     prefix = schema,
     maxRecordBytes = DEFAULT_MAX_RECORD_BYTES,
@@ -72,8 +75,7 @@ export function resolveOptions(
     retry,
     durability,
     onWarning,
-  }: RedisBackendOptions,
-): ResolvedOptions {
+  } = options;
   requireInteger("maxRecordBytes", maxRecordBytes, 1);
   requireInteger("watchRefreshMs", watchRefreshMs, 1, MAX_TIMER_MS);
   const timeoutMs = checkRetry(retry);

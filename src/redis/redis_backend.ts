@@ -53,6 +53,9 @@ import { RedisMessageQueue } from "./redis_message_queue.ts";
 import { RedisSteps } from "./redis_steps.ts";
 import { closedError } from "./replies.ts";
 
+/** The target of `connect` without arguments. */
+const LOCAL = "redis://127.0.0.1:6379";
+
 /** The age up to which a new watch may begin with what another has read. */
 const WATCH_REUSE_MS = 1000;
 
@@ -151,19 +154,29 @@ export class RedisBackend implements StorageBackend {
    *
    * @param target A `redis[s]://` URL, the options of node-redis'
    * `createClient`, `{ rootNodes }` for a Cluster, or
-   * `{ sentinelRootNodes, name }` for a Sentinel. Default:
-   * `redis://127.0.0.1:6379`.
+   * `{ sentinelRootNodes, name }` for a Sentinel.
    * @param options Key layout, limits and failure policy.
    * @throws {TypeError} If the target is none of these.
    * @throws {RangeError} If an option is out of its range.
    * @throws {BackendError} At once, if Redis cannot be reached or refuses us.
    */
+  static connect(
+    target: RedisConnectOptions,
+    options?: RedisBackendOptions,
+  ): Promise<RedisBackend>;
+  /**
+   * Opens a connection to `redis://127.0.0.1:6379`, which `close` closes. Only
+   * a call without arguments does: a target that is `undefined` is refused.
+   *
+   * @throws {BackendError} At once, if Redis cannot be reached or refuses us.
+   */
+  static connect(): Promise<RedisBackend>;
   static async connect(
-    target: RedisConnectOptions = "redis://127.0.0.1:6379",
-    options: RedisBackendOptions = {},
+    ...given: [target?: RedisConnectOptions, options?: RedisBackendOptions]
   ): Promise<RedisBackend> {
+    const [target, options = {}] = given.length === 0 ? [LOCAL] : given;
     const resolved = resolveOptions(options);
-    const link = await connectLink(target, resolved);
+    const link = await connectLink(target as RedisConnectOptions, resolved);
     const connection = new Connection(link, resolved);
     // Where it is refused, writes are too, and say so themselves.
     await connection.executor.askTime(resolved.schema.prefix).catch(() => {});
@@ -180,6 +193,7 @@ export class RedisBackend implements StorageBackend {
    * this one; closing it closes nothing else.
    *
    * @param prefix What its keys begin with, without braces.
+   * @throws {TypeError} If the prefix is no string; there is no default.
    * @throws {RangeError} If the prefix is empty or has a brace.
    */
   withPrefix(prefix: string): RedisBackend {
