@@ -78,3 +78,25 @@ redisTest(
     assert(scripts.length <= 12, `${scripts.length} scripts`);
   },
 );
+
+redisTest("record_of_a_long_run_is_freed_in_the_background", async (redis) => {
+  const backend = await redis.connect();
+  await using monitor = await Monitor.open(redis.url, redis.raw);
+  const ends = [
+    () => backend.delete(KEY),
+    () => backend.put(KEY, "late", { expiresAt: 1 }),
+    // Without what the shortest deletion needs.
+    () => redis.raw.hDel(redis.record("alice", "t-1"), "ops"),
+  ];
+  for (const [n, end] of ends.entries()) {
+    await backend.create(KEY, "x", { meta: HOUR });
+    const commands = await monitor.during(async () => {
+      await end();
+      await backend.delete(KEY);
+    });
+    const ran = commands
+      .filter(({ words }) => words[1] === redis.record("alice", "t-1"))
+      .map(({ words }) => words[0]!.toUpperCase());
+    assert(ran.includes("UNLINK") && !ran.includes("DEL"), `${n}: ${ran}`);
+  }
+});
