@@ -4,9 +4,16 @@
  * @module
  */
 
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { createClient, createClientPool, createCluster } from "redis";
-import { RedisBackend } from "../../mod.ts";
+import { BackendError, RedisBackend } from "../../mod.ts";
 import { connectLink } from "../../src/redis/connect.ts";
 import { readTarget } from "../../src/redis/connect_target.ts";
 import { borrowLink } from "../../src/redis/link.ts";
@@ -141,6 +148,16 @@ Deno.test("RedisBackend.connect() has no default for a target that is unset", as
       TypeError,
       "cannot connect to undefined (is an environment variable unset?)",
     );
+  }
+});
+
+Deno.test("RedisBackend.connect() without arguments dials 127.0.0.1:6379", async () => {
+  try {
+    // Whether a server is there is not this test's matter: nothing is written.
+    await using _ = await RedisBackend.connect();
+  } catch (error) {
+    assertInstanceOf(error, BackendError);
+    assertStringIncludes(error.message, "127.0.0.1:6379");
   }
 });
 
