@@ -33,6 +33,7 @@ import { type ConnectTarget, readTarget } from "./connect_target.ts";
 import type { WarningListener } from "../storage/warnings.ts";
 import type { RedisLink } from "./link_types.ts";
 import { OwnedSentinelLink } from "./sentinel_link.ts";
+import type { DurabilityOptions } from "./executor/retry.ts";
 import { checkServer } from "./server_check.ts";
 import { SOCKET_TIMEOUT_MS } from "./watchdog.ts";
 
@@ -54,6 +55,8 @@ const CONNECT_TIMEOUT_MS = 5000;
 export interface ConnectLinkOptions {
   /** Called with what an operator should know. */
   readonly onWarning: WarningListener;
+  /** What makes a write durable, if that is asked for. */
+  readonly durability?: DurabilityOptions | undefined;
 }
 
 /** A client that was made, and not connected yet. */
@@ -67,12 +70,12 @@ interface Opening {
  * loss is repaired by the client itself.
  *
  * @throws {TypeError} If the target is nothing that can be connected to.
- * @throws {BackendError} If the server cannot be reached, refuses us or is too
- * old.
+ * @throws {BackendError} If the server cannot be reached, refuses us, is too
+ * old or of another kind than the target says.
  */
 export async function connectLink(
   target: RedisConnectOptions,
-  { onWarning }: ConnectLinkOptions,
+  { onWarning, durability }: ConnectLinkOptions,
 ): Promise<RedisLink> {
   const read = readTarget(target);
   const { address } = read;
@@ -95,7 +98,13 @@ export async function connectLink(
     phase.connected = true;
     link = toLink();
     await within(
-      link.nodeOf("").then((node) => checkServer(node, address, onWarning)),
+      link.nodeOf("").then((node) =>
+        checkServer(node, address, {
+          isCluster: read.kind === "cluster",
+          isDurable: durability !== undefined,
+          onWarning,
+        })
+      ),
     );
     return link;
   } catch (cause) {

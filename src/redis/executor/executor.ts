@@ -7,7 +7,7 @@ import type { BackendError } from "../../storage/errors.ts";
 import type { RedisLink } from "../link_types.ts";
 import { LUA_CLOCK } from "../lua/clock.ts";
 import { REPLY } from "../lua/reply.ts";
-import type { DurableWriter } from "./durability.ts";
+import type { DurableAnswer, DurableWriter } from "./durability.ts";
 import {
   beginCommand,
   KnownScripts,
@@ -179,10 +179,8 @@ export class ScriptExecutor {
       state.checkedAtMs = operation.checksAtMs ?? state.checkedAtMs;
     }
     const { call, isDurable } = operation;
-    const confirmed = isDurable
-      ? (reply as { confirmed: number }).confirmed
-      : Infinity;
-    const answer = isDurable ? (reply as { answer: unknown }).answer : reply;
+    const confirmed = isDurable ? (reply as DurableAnswer).confirmed : Infinity;
+    const answer = isDurable ? (reply as DurableAnswer).answer : reply;
     const code = Array.isArray(answer) ? answer[0] : answer;
     if (call.kind !== "read") {
       if (code === REPLY.late) {
@@ -218,6 +216,7 @@ export class ScriptExecutor {
         confirmed,
         this.#durable!,
         call.versionOf?.(result),
+        (reply as DurableAnswer).waitError,
       ),
     );
   }

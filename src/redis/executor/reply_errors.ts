@@ -122,11 +122,14 @@ export function unconfirmedError(
   confirmed: number,
   { replicas, timeoutMs }: DurabilityOptions,
   version: number | undefined,
+  cause: unknown,
 ): BackendError {
+  const why = cause instanceof Error ? `: ${cause.message}` : "";
   return new BackendError(
-    `${what} is written, but ${confirmed} of ${replicas} replicas confirmed it within ${timeoutMs} ms`,
+    `${what} is written, but ${confirmed} of ${replicas} replicas confirmed it within ${timeoutMs} ms${why}`,
     {
       outcome: "applied",
+      cause,
       ...(version === undefined ? {} : { version }),
     },
   );
