@@ -18,6 +18,7 @@ const WRITES = [
   "PEXPIREAT",
   "PERSIST",
   "DEL",
+  "UNLINK",
   "HSET",
   "HINCRBY",
   "HDEL",

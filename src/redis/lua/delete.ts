@@ -47,7 +47,7 @@ if version and ops and mode == '' and (not deadline_ms or now_ms <= deadline_ms)
     call('ZREM', created_index, task)
     call('ZREM', expiry_index, task)
     if active == '1' then call('ZREM', active_index, task) end
-    call('DEL', record)
+    call('UNLINK', record)
     call('SET', gone, span .. '|0.' .. op .. ' ' .. trace, 'PX', ${TRACE_MS})
     call('SPUBLISH', channel, '0')
     return 1
@@ -83,7 +83,7 @@ if not was_there and is_retry then refuse(nil, 'n') end
 for _, index in ipairs({created_index, expiry_index, active_index}) do
   call('ZREM', index, task)
 end
-call('DEL', record)
+call('UNLINK', record)
 if was_there then
   call('SET', gone, joined_trace('0.' .. op .. ' ' .. trace_now, trace_before), 'PX', ${TRACE_MS})
 end

@@ -6,7 +6,8 @@ import { REPLY } from "./reply.ts";
 /**
  * The shortest compare-and-swap: over the write whose etag is known, where the
  * record stays in its place. It touches the record alone, and the index of
- * active records where the record stops being active.
+ * active records where the record stops being active: the key of that index is
+ * given unless the caller believes that the record has not been active.
  *
  * `old` is what `ops` begins with behind the activity,
  * `|<created>|<expires>|<version>.<etag> `; `new` what it shall begin
@@ -73,7 +74,10 @@ if string.find(ops, old, 2, true) ~= 2 then
   if string.byte(ops, -11) == 43 then return 0 end
   return {${REPLY.conflict}, (string.match(newest, '^%d+'))}
 end
-if string.byte(new) == 49 and string.byte(ops) ~= 49 then return 0 end
+local was, is = string.byte(ops), string.byte(new)
+-- A record that becomes active, or stops being active where the caller believed
+-- it had not been: its place among the active ones changes as well.
+if was ~= is and (is == 49 or not KEYS[active_index_start]) then return 0 end
 if clock[1] < string.sub(ops, -10) then
   new = new .. string.sub(ops, #old + 2)
 elseif string.byte(ops, -11) == 43 then
