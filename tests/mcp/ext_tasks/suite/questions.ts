@@ -17,8 +17,7 @@ export const questionTests: readonly StoreTest[] = [
       assertEquals(asked.inputRequests, { one, other });
       const update = (answers: Record<string, unknown>) =>
         two.b.update(taskId, answers, ALICE);
-      // Inherited names are no answers.
-      assert(await update({ one: { action: "accept" }, toString: {} }));
+      assert(await update({ one: { action: "accept" }, unknown: {} }));
       const half = await two.seen(taskId, "input_required");
       assertEquals(half.inputRequests, { other });
       assert(await update({ one: { action: "decline" } }), "answered before");
@@ -144,6 +143,9 @@ export const questionTests: readonly StoreTest[] = [
       const task = await two.until(taskId, "input_required");
       const keys = Object.keys(task.inputRequests).sort();
       assertEquals(keys, ["", "__proto__", "constructor"]);
+      // What every object inherits is no answer.
+      assert(await two.b.update(taskId, {}, ALICE));
+      assertEquals(await two.seen(taskId, "input_required"), task);
       const answers = JSON.parse(
         '{"": {"n": 1}, "constructor": {"n": 2}, "__proto__": {"n": 3}}',
       );

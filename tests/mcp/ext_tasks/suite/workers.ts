@@ -81,6 +81,24 @@ export const workerTests: readonly StoreTest[] = [
     },
   },
   {
+    name: "what is written after the lease is over is refused, unread as it is",
+    async body(two) {
+      const store = two.store("a", { leaseMs: 200 });
+      const { taskId } = await store.create({ ttlMs: 60_000, ...ALICE });
+      const handle = store.handle(taskId);
+      await handle.status("at work");
+      const { lease } = await two.tasks.b.get(taskId, "alice");
+      store.close();
+      await waitUntil(
+        "the lease is over",
+        () => Date.now() > Date.parse(lease!.expiresAt) + 100,
+      );
+      await handle.complete({ content: [] });
+      const task = await two.seen(taskId, "failed");
+      assert(String(task.error.message).includes("worker lost"));
+    },
+  },
+  {
     name: "what is written before the lease is over is stored after a close",
     async body(two) {
       const taskId = await two.create();
