@@ -257,7 +257,6 @@ export class TaskWorker implements ExtTaskHandle {
         },
       );
       this.#learn(written);
-      if (isOver) this.end(abortReason(written));
     } catch (error) {
       switch (errorKind(error)) {
         case "stored": // though too few replicas have it

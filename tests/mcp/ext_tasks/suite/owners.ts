@@ -24,14 +24,18 @@ export const ownerTests: readonly StoreTest[] = [
         assertEquals(await other.cancel(taskId, APP), false);
         assertEquals(await other.context(taskId, APP), undefined);
       }
-      // A handle of his, even where this process has made the task, is none of hers.
+      // A handle of his is none of hers, even where she works on the task.
+      const working = a.handle(taskId);
+      await working.status("at work");
       const stolen = bob.handle(taskId);
+      assert(stolen !== working);
       await stolen.complete({ content: [] });
       await waitUntil("it aborts", () => stolen.signal.aborted);
       // She is the same person with any other client.
       const other = { principal: "another app" };
       const hers = await b.forOwner("idp|alice").get(taskId, other);
-      assertEquals(hers?.status, "working");
+      assertEquals([hers?.status, hers?.statusMessage], ["working", "at work"]);
+      assert(!working.signal.aborted);
     },
   },
   {
