@@ -1,9 +1,9 @@
 /** The work on a task: where it is done, and what becomes of it when it ends. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { ExtTaskStore, LeaseHeldError } from "../../../../mod.ts";
+import { ExtTaskStore, LeaseHeldError, makeKey } from "../../../../mod.ts";
 import { waitUntil } from "../../../support/wait.ts";
-import { ALICE, type StoreTest } from "./env.ts";
+import { ALICE, elicit, type StoreTest } from "./env.ts";
 
 export const workerTests: readonly StoreTest[] = [
   {
@@ -120,6 +120,33 @@ export const workerTests: readonly StoreTest[] = [
         assertEquals([lease, task.statusMessage], [undefined, `seen by ${of}`]);
         store.close();
       }
+    },
+  },
+  {
+    name: "context, questions, answers and results are sealed with the task",
+    options: {
+      encryption: { keys: [new Uint8Array(32).fill(7)] },
+    },
+    async body(two) {
+      const secret = "a secret of alice's";
+      const taskId = await two.create({ secret });
+      const handle = two.a.handle(taskId);
+      const asking = handle.requireInput({ key: elicit(secret) });
+      await two.until(taskId, "input_required");
+      const stored = async () => {
+        const key = makeKey("alice", taskId);
+        const { data } = await two.tasks.b.backend.get(key);
+        assert(!data.includes(secret), data);
+      };
+      await stored();
+      await two.b.update(taskId, { key: { secret } }, ALICE);
+      assertEquals(await asking, { key: { secret } });
+      await stored();
+      await handle.complete({ content: [{ type: "text", text: secret }] });
+      await stored();
+      const { result } = await two.seen(taskId, "completed");
+      assertEquals(result.content, [{ type: "text", text: secret }]);
+      assertEquals(await two.b.context(taskId, ALICE), { secret });
     },
   },
   {
