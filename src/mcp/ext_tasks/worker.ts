@@ -300,7 +300,7 @@ export class TaskWorker implements ExtTaskHandle {
         if (kind !== "other" || update !== end) throw error;
         // It cannot be stored, being too large or no JSON: that is an end, too.
         this.#options.onError(error);
-        const { message } = toClientError(error);
+        const { message } = toClientError(error) as Error;
         update = {
           status: "failed",
           statusMessage: message,
