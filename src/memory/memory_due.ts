@@ -70,16 +70,16 @@ export class MemoryDue implements DueStorage {
     key: string,
     queue: string,
     atMs: number,
-    { expiresAt = Infinity }: OfferOptions = {},
+    { expiresAt }: OfferOptions = {},
   ): Promise<void> {
     return this.#answer((now) => {
       splitKey(key);
       checkQueueName(queue);
       checkDueTime(key, "atMs", atMs);
-      if (expiresAt !== Infinity) checkDueTime(key, "expiresAt", expiresAt);
+      if (expiresAt !== undefined) checkDueTime(key, "expiresAt", expiresAt);
       const hints = this.#live(queue, now) ?? new HintQueue();
       const earliestMs = hints.byTime.at(0)?.score ?? Infinity;
-      hints.set(key, atMs, expiresAt);
+      hints.set(key, atMs, expiresAt ?? Infinity);
       this.#queues.set(queue, hints);
       if (this.#live(queue, now) && atMs < earliestMs) this.#notify(queue);
       this.#sweep.step(now);

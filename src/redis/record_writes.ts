@@ -89,7 +89,7 @@ export class RecordWrites {
         lease,
         isRecount,
       );
-      return this.#written(write, this.#context.run(call), undefined, () => 1);
+      return this.#written(write, this.#context.run(call), lease, () => 1);
     };
     try {
       return await run(false);
@@ -126,7 +126,7 @@ export class RecordWrites {
   #written(
     write: RecordWrite,
     result: Promise<number>,
-    lease: "kept" | undefined,
+    lease: "kept" | LeaseRequest | undefined,
     versionOf?: (result: number) => number,
   ): Promise<number> {
     // A watch that begins while the write is under way reads for itself.
@@ -138,7 +138,7 @@ export class RecordWrites {
   async #tell(
     { key, data, operationId, expiresAt }: RecordWrite,
     result: Promise<number>,
-    lease: "kept" | undefined,
+    lease: "kept" | LeaseRequest | undefined,
     versionOf: (result: number) => number = (version) => version,
   ): Promise<number> {
     const own = this.#watches.writing(key);
@@ -148,7 +148,10 @@ export class RecordWrites {
         data,
         version: versionOf(value),
         etag: operationId,
-        lease,
+        // Of a leased creation the result is the fence.
+        lease: typeof lease === "object"
+          ? { holder: lease.holder, fence: value, remainingMs: lease.forMs }
+          : lease,
         ...remaining(this.#context, expiresAt),
       });
       return value;

@@ -146,7 +146,7 @@ export class RedisBackend implements StorageBackend {
     this.queues = new RedisMessageQueue(context);
     this.steps = new RedisSteps(context);
     this.due = new RedisDue(context);
-    this.leases = new RedisLeases(context, this.#writes);
+    this.leases = new RedisLeases(context, this.#writes, this.#watches);
   }
 
   /**

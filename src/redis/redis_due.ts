@@ -29,10 +29,14 @@ import type { RedisContext } from "./redis_context.ts";
 /** Into how many sets a queue is spread on a Cluster. */
 const CLUSTER_SHARDS = 16;
 
+/** The time the number of sets is relied on: Redis keeps it for 30 days. */
+const ASK_AGAIN_MS = 24 * 60 * 60 * 1000;
+
 /** Every promise of `DueStorage`, on Redis. */
 export class RedisDue implements DueStorage {
   readonly #context: RedisContext;
   #shards: Promise<number> | undefined;
+  #askedAtMs = -Infinity;
 
   constructor(context: RedisContext) {
     this.#context = context;
@@ -196,6 +200,9 @@ export class RedisDue implements DueStorage {
 
   #countShards(): Promise<number> {
     const shards = this.#context.schema.dueShards();
+    const now = performance.now();
+    if (now - this.#askedAtMs > ASK_AGAIN_MS) this.#shards = undefined;
+    if (this.#shards === undefined) this.#askedAtMs = now;
     this.#shards ??= this.#context.run({
       what: () => "ask into how many sets hints are spread",
       key: shards,

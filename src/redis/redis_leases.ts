@@ -20,6 +20,7 @@ import type {
   LeaseRequest,
   LeaseStorage,
 } from "../storage/leases.ts";
+import type { WatchHub } from "../storage/watch.ts";
 import { writeScriptInput } from "./executor/script.ts";
 import type { ScriptCall } from "./executor/script_call.ts";
 import { LUA_LEASE_ACQUIRE } from "./lua/lease_acquire.ts";
@@ -33,10 +34,16 @@ import { readAnswer } from "./replies.ts";
 export class RedisLeases implements LeaseStorage {
   readonly #context: RedisContext;
   readonly #writes: RecordWrites;
+  readonly #watches: WatchHub;
 
-  constructor(context: RedisContext, writes: RecordWrites) {
+  constructor(
+    context: RedisContext,
+    writes: RecordWrites,
+    watches: WatchHub,
+  ) {
     this.#context = context;
     this.#writes = writes;
+    this.#watches = watches;
   }
 
   async acquire(key: string, lease: LeaseRequest): Promise<GrantedLease> {
@@ -45,7 +52,7 @@ export class RedisLeases implements LeaseStorage {
     const record = schema.record(owner, task);
     const { holder, forMs } = checkLease(lease);
     const op = newOperationId();
-    return await this.#context.run<GrantedLease>({
+    const granted = await this.#context.run<GrantedLease>({
       what: () => `acquire the lease on ${JSON.stringify(key)}`,
       key,
       route: record,
@@ -68,6 +75,8 @@ export class RedisLeases implements LeaseStorage {
         return { fence: Number(values[0]) };
       },
     });
+    this.#watches.leased(key, { ...granted, holder, remainingMs: forMs });
+    return granted;
   }
 
   async renew(key: string, fence: number, forMs: number): Promise<void> {
@@ -87,6 +96,7 @@ export class RedisLeases implements LeaseStorage {
           },
         }),
     });
+    this.#watches.renewed(key, fence, forMs);
   }
 
   async release(key: string, fence: number): Promise<boolean> {
@@ -101,6 +111,7 @@ export class RedisLeases implements LeaseStorage {
           args: { fence: String(fence), deadline_ms: deadlineMs },
         }),
     });
+    this.#watches.renewed(key, fence, 0);
     return released === 1;
   }
 

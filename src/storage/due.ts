@@ -11,7 +11,8 @@ export interface OfferOptions {
   /**
    * When the hint is of no more use, such as the end of the record, in epoch
    * milliseconds. From then on the storage may drop it, and keeps nothing of a
-   * queue whose hints are all past that. Default: never.
+   * queue whose hints are all past that. Default: never; Redis drops a queue
+   * 30 days after its last offer.
    */
   readonly expiresAt?: number | undefined;
 }

@@ -5,7 +5,8 @@
 
 import { WakeTimer } from "../util/wake_timer.ts";
 import { NotFoundError } from "./errors.ts";
-import { written } from "./observation.ts";
+import { setLease, written } from "./observation.ts";
+import type { LeaseState } from "./record.ts";
 import { RecordView } from "./record_view.ts";
 import type {
   OwnWrite,
@@ -112,13 +113,18 @@ export class Feed {
     this.#readIfNeeded();
   }
 
+  /** See `WatchHub.leased`. */
+  leased(lease: LeaseState): void {
+    const { current } = this.#view;
+    if (current !== undefined) setLease(current, lease);
+  }
+
   /** See `WatchHub.renewed`. */
-  renewed(fence: number, forMs: number): void {
+  renewed(fence: number, remainingMs: number): void {
     const { current } = this.#view;
     const lease = current?.record.lease;
     if (current === undefined || lease?.fence !== fence) return;
-    const remainingMs = forMs + performance.now() - current.foundAt;
-    current.record = { ...current.record, lease: { ...lease, remainingMs } };
+    setLease(current, remainingMs > 0 ? { ...lease, remainingMs } : undefined);
   }
 
   /** Takes an event; see `ChangeListener`. */

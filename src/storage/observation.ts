@@ -1,6 +1,6 @@
 /** A watched record as a backend object has last found it. */
 
-import type { VersionedRecord } from "./record.ts";
+import type { LeaseState, VersionedRecord } from "./record.ts";
 import type { WatchedRecord, WrittenRecord } from "./watch_source.ts";
 
 /** A record as it was found. Times are on the clock of `performance.now`. */
@@ -52,6 +52,22 @@ export function written(
 ): WatchedRecord {
   const now = lease === "kept" ? leaseNow(before) : lease;
   return now ? { ...record, lease: now } : record;
+}
+
+/** Gives an observed record another lease, or none. */
+export function setLease(
+  found: Observation,
+  lease: LeaseState | undefined,
+): void {
+  const { lease: _, ...record } = found.record;
+  found.record = lease === undefined ? record : {
+    ...record,
+    lease: {
+      ...lease,
+      // Counted from when the record was found, as every other.
+      remainingMs: lease.remainingMs + performance.now() - found.foundAt,
+    },
+  };
 }
 
 function leaseNow({ record: { lease }, foundAt }: Observation) {

@@ -18,7 +18,7 @@
  * @module
  */
 
-import type { VersionedRecord, WatchOptions } from "./record.ts";
+import type { LeaseState, VersionedRecord, WatchOptions } from "./record.ts";
 import { Feed } from "./feed.ts";
 import { Watcher } from "./watcher.ts";
 import type { OwnWrite, WatchedRecord, WatchSource } from "./watch_source.ts";
@@ -95,9 +95,17 @@ export class WatchHub {
     this.#feeds.get(key)?.saw(found);
   }
 
-  /** Reports that a lease of this fence lasts `forMs` milliseconds from now. */
-  renewed(key: string, fence: number, forMs: number): void {
-    this.#feeds.get(key)?.renewed(fence, forMs);
+  /** Reports that a lease was taken; its time left counts from now. */
+  leased(key: string, lease: LeaseState): void {
+    this.#feeds.get(key)?.leased(lease);
+  }
+
+  /**
+   * Reports that the lease of this fence lasts so many milliseconds from now;
+   * 0: it was released.
+   */
+  renewed(key: string, fence: number, remainingMs: number): void {
+    this.#feeds.get(key)?.renewed(fence, remainingMs);
   }
 
   /**

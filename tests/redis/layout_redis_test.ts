@@ -7,7 +7,7 @@
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { makeKey } from "../../mod.ts";
-import { HOUR, KEY, taskJson } from "../support/suite/env.ts";
+import { HOUR, KEY, nthKey, taskJson } from "../support/suite/env.ts";
 import { type RedisFixture, redisTest } from "../support/redis_fixture.ts";
 import { waitUntil } from "../support/wait.ts";
 
@@ -180,3 +180,32 @@ async function fieldsBut(redis: RedisFixture, key: string, name: string) {
   assert(value !== undefined, `no field ${name}`);
   return others;
 }
+
+redisTest("set_of_hints_ends_again_after_one_without_end", async (redis) => {
+  const backend = await redis.connect();
+  await backend.due.offer(nthKey(1), "queue", Date.now());
+  await backend.due.withdraw(nthKey(1), "queue");
+  const expiresAt = Date.now() + 60_000;
+  await backend.due.offer(nthKey(2), "queue", Date.now(), { expiresAt });
+  const [due] = (await redis.keys()).filter((key) => key.endsWith(":queue"));
+  assert(await redis.raw.pTTL(due!) > 0);
+});
+
+redisTest("number_of_sets_of_hints_is_kept_while_it_is_used", async (redis) => {
+  const backend = await redis.connect();
+  const hint = { expiresAt: Date.now() + 5000 };
+  await backend.due.offer(KEY, "queue", Date.now(), hint);
+  const name = `${redis.prefix}:due:shards`;
+  // All of its time but ten seconds has passed.
+  await redis.raw.pExpire(name, 10_000);
+  await backend.due.offer(KEY, "queue", Date.now(), hint);
+  assert(await redis.raw.pTTL(name) <= 10_000);
+  const now = performance.now.bind(performance);
+  performance.now = () => now() + 25 * 3_600_000;
+  try {
+    await backend.due.offer(KEY, "queue", Date.now(), hint);
+  } finally {
+    performance.now = now;
+  }
+  assert(await redis.raw.pTTL(name) > 10_000);
+});

@@ -28,6 +28,33 @@ import {
 const TWO = { instances: 2 };
 
 export function leaseTests(test: ContractTest): void {
+  test("watch_tells_the_lease_that_its_own_writes_find", async (backend) => {
+    await backend.put(KEY, "0", HOUR);
+    const watch = backend.watch(KEY)[Symbol.asyncIterator]();
+    await watch.next();
+    let count = 0;
+    /** The lease that the watch tells beside a write, without the time left. */
+    const told = async (write: () => Promise<unknown>) => {
+      await write();
+      const { lease } = (await watch.next()).value!;
+      assert(lease === undefined || lease.remainingMs > LONG_MS / 2);
+      return lease && [lease.holder, lease.fence];
+    };
+    const put = () => backend.put(KEY, `${++count}`, HOUR);
+    assertEquals(await told(put), undefined);
+    const short = { holder: "worker-1", forMs: 1000 };
+    const { fence } = await backend.leases.acquire(KEY, short);
+    await backend.leases.renew(KEY, fence, LONG_MS);
+    assertEquals(await told(put), ["worker-1", fence]);
+    const { version } = await backend.get(KEY);
+    const fencedWrite = () =>
+      backend.putIfVersion(KEY, "fenced", version, { ...HOUR, fence });
+    assertEquals(await told(fencedWrite), ["worker-1", fence]);
+    await backend.leases.release(KEY, fence);
+    assertEquals(await told(put), undefined);
+    await watch.return!();
+  });
+
   test("acquired_lease_is_told_by_every_read", async (backend, other) => {
     await backend.put(KEY, "one", HOUR);
     assertEquals("lease" in await backend.get(KEY), false);
