@@ -207,6 +207,7 @@ export type {
   TaskStoreOptions,
   TaskUpdate,
 } from "./src/task/options.ts";
+export type { SealCryptoKey, SealKey } from "./src/task/keyring.ts";
 export type {
   JsonRpcError,
   LostLease,
@@ -214,11 +215,7 @@ export type {
   TaskLease,
   TaskRecord,
 } from "./src/task/record.ts";
-export type {
-  EncryptionOptions,
-  SealCryptoKey,
-  SealKey,
-} from "./src/task/seal.ts";
+export type { EncryptionOptions } from "./src/task/seal.ts";
 export {
   canTransition,
   type FinalTaskStatus,

@@ -66,7 +66,7 @@ export class TaskRepository {
     const { limits } = this.#policy;
     const key = makeKey(ownerId, taskId);
     const leases = lease && requireLeases(this.#backend);
-    const data = await this.#codec.encode(record);
+    const data = await this.#codec.encode(record, 1);
     const operationId = newOperationId();
     const options = {
       meta: { ...metaOf(record), operationId },
@@ -125,7 +125,7 @@ export class TaskRepository {
     const { taskId } = record.task;
     const { version: expected, etag } = before;
     const fence = before.lease?.fence;
-    const data = await this.#codec.encode(record);
+    const data = await this.#codec.encode(record, expected + 1);
     const meta = metaOf(record);
     try {
       const version = await this.#backend.putIfVersion(
@@ -282,7 +282,7 @@ export class TaskRepository {
     const now = this.#clock();
     const failed = failForLostWorker(this.#policy, record, lease.holder, now);
     const operationId = newOperationId();
-    const data = await this.#codec.encode(failed);
+    const data = await this.#codec.encode(failed, record.version + 1);
     try {
       const version = await requireLeases(this.#backend).expire(
         key,

@@ -29,6 +29,7 @@ import type {
   TaskStoreOptions,
   TaskUpdate,
 } from "./options.ts";
+import { Keyring } from "./keyring.ts";
 import type { JsonRpcError, TaskRecord } from "./record.ts";
 import { Sealer } from "./seal.ts";
 import { isFinalStatus, type TaskStatus } from "./status.ts";
@@ -104,7 +105,8 @@ export class TaskStore implements AsyncDisposable {
     const records = this.#records = new TaskRepository({
       backend,
       policy: this.#policy,
-      sealer: encryption && new Sealer(encryption),
+      sealer: encryption &&
+        new Sealer(new Keyring(encryption.keys), encryption),
       clock,
     });
     this.#changes = new TaskChanges({ records, maxWriteAttempts, clock });

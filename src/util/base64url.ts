@@ -10,8 +10,46 @@ const CODES = new TextEncoder().encode(ALPHABET);
 const VALUES = new Uint8Array(256).fill(128);
 CODES.forEach((code, value) => VALUES[code] = value);
 
+/** Methods of ECMAScript 2026: some ten times as fast, where they are there. */
+interface NativeBase64 {
+  readonly fromBase64?: (
+    text: string,
+    options: { readonly alphabet: "base64url" },
+  ) => ReturnType<typeof decodeByTable> & object;
+  readonly prototype: {
+    readonly toBase64?: (
+      options: { readonly alphabet: "base64url"; readonly omitPadding: true },
+    ) => string;
+  };
+}
+const native = Uint8Array as unknown as NativeBase64;
+
 /** Encodes bytes. */
-export function encodeBase64Url(bytes: Uint8Array): string {
+export const encodeBase64Url: (bytes: Uint8Array) => string =
+  native.prototype.toBase64 === undefined
+    ? encodeByTable
+    : (bytes) =>
+      native.prototype.toBase64!.call(bytes, {
+        alphabet: "base64url",
+        omitPadding: true,
+      });
+
+/** Decodes text; `undefined` if it is not base64url. */
+export const decodeBase64Url: typeof decodeByTable =
+  native.fromBase64 === undefined ? decodeByTable : (text) => {
+    if (text.length % 4 === 1) return undefined;
+    let bytes;
+    try {
+      bytes = native.fromBase64!(text, { alphabet: "base64url" });
+    } catch {
+      return undefined;
+    }
+    // It skips white space and padding, which are none of the alphabet.
+    return bytes.length === byteLength(text.length) ? bytes : undefined;
+  };
+
+/** Encodes bytes where the platform has no method for it. */
+export function encodeByTable(bytes: Uint8Array): string {
   const { length } = bytes;
   const codes = new Uint8Array(Math.ceil(length * 4 / 3));
   let at = 0;
@@ -33,17 +71,17 @@ export function encodeBase64Url(bytes: Uint8Array): string {
 }
 
 /**
- * Decodes text; `undefined` if it is not base64url. (Its type is inferred: how
- * an array of its own memory is called differs between compilers.)
+ * Decodes text where the platform has no method for it. (Its type is inferred:
+ * how an array of its own memory is called differs between compilers.)
  */
-export function decodeBase64Url(text: string) {
-  // Table lookups: one call a byte (a callback, a string's iterator) costs as
-  // much as all the rest of reading a record. What is not ASCII becomes bytes
-  // that are no characters of ours.
+export function decodeByTable(text: string) {
+  // A call for each byte, of a callback or of a string's iterator, would cost
+  // as much as all the rest of reading a record. What is not ASCII becomes
+  // bytes that are no characters of ours.
   const codes = new TextEncoder().encode(text);
   const { length } = codes;
   if (length % 4 === 1) return undefined;
-  const bytes = new Uint8Array(Math.floor(length * 3 / 4));
+  const bytes = new Uint8Array(byteLength(length));
   let seen = 0;
   let at = 0;
   let i = 0;
@@ -66,4 +104,9 @@ export function decodeBase64Url(text: string) {
     if (i + 2 < length) bytes[at] = b << 4 | c >> 2;
   }
   return seen < 128 ? bytes : undefined;
+}
+
+/** How many bytes so many characters say. */
+function byteLength(characters: number): number {
+  return Math.floor(characters * 3 / 4);
 }

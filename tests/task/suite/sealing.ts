@@ -19,6 +19,7 @@ import {
   as,
   METHOD,
   OWNER,
+  plant,
   recordJson,
   rejection,
   seedRaw,
@@ -176,11 +177,11 @@ export function sealingTests(test: TaskTest): void {
       null,
     ];
     for (const forgery of forgeries) {
-      await seedRaw(store.backend, "t-1", { ...json, sealed: forgery });
+      await plant(store.backend, "t-1", { ...json, sealed: forgery }, 1);
       await assertSealed(() => store.get("t-1", OWNER), "t-1");
       await assertSealed(() => store.cancel("t-1", OWNER), "t-1");
     }
-    await seedRaw(store.backend, "t-1", json);
+    await plant(store.backend, "t-1", json, 1);
     assertEquals((await store.get("t-1", OWNER)).variables, { n: 1 });
   });
 
@@ -194,12 +195,17 @@ export function sealingTests(test: TaskTest): void {
     const sibling = await stored(store.backend, "t-2");
     const own = await stored(store.backend, "t-1");
     for (const { json } of [foreign, sibling]) {
-      await seedRaw(store.backend, "t-1", { ...own.json, sealed: json.sealed });
+      await plant(
+        store.backend,
+        "t-1",
+        { ...own.json, sealed: json.sealed },
+        1,
+      );
       await assertSealed(() => store.get("t-1", OWNER), "t-1");
     }
     // A whole record of another's is no one's.
     for (const { json } of [foreign, sibling]) {
-      await seedRaw(store.backend, "t-1", json);
+      await plant(store.backend, "t-1", json, 1);
       await rejection(store.get("t-1", OWNER), TaskNotFoundError);
     }
   });

@@ -1,0 +1,104 @@
+/**
+ * The keys of a store: the first encrypts with AES-256-GCM, all of them
+ * decrypt. What is encrypted is bound to a context, which is not stored with
+ * it: in any other context it cannot be decrypted.
+ */
+
+import { decodeBase64Url, encodeBase64Url } from "../util/base64url.ts";
+
+/** A `CryptoKey` of Web Crypto, by its shape: not every runtime names the type. */
+export interface SealCryptoKey {
+  /** `"secret"`. */
+  readonly type: string;
+  /** AES-GCM, 256 bits. */
+  readonly algorithm: object;
+  /** Whether it can be exported; it need not be. */
+  readonly extractable: boolean;
+  /** `"encrypt"` and `"decrypt"`. */
+  readonly usages: readonly string[];
+}
+
+/** A key: 32 bytes, the same in base64url, or an AES-GCM `CryptoKey`. */
+export type SealKey = Uint8Array | string | SealCryptoKey;
+
+type ImportedKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
+
+const IV_BYTES = 12;
+
+/** Encrypts and decrypts text. */
+export class Keyring {
+  readonly #keys: readonly Promise<ImportedKey>[];
+
+  /** @throws {TypeError} If a key is not 256 bits, or there is none. */
+  constructor(keys: readonly SealKey[]) {
+    if (keys.length === 0) {
+      throw new TypeError("encryption.keys is empty: expected a key or more");
+    }
+    this.#keys = keys.map(importKey);
+  }
+
+  /**
+   * Encrypts text, never twice to the same.
+   *
+   * @param context The text it is bound to.
+   * @returns Base64url.
+   */
+  async encrypt(text: string, context: string): Promise<string> {
+    const encoder = new TextEncoder();
+    const iv = crypto.getRandomValues(new Uint8Array(IV_BYTES));
+    const cipher = await crypto.subtle.encrypt(
+      { name: "AES-GCM", iv, additionalData: encoder.encode(context) },
+      await this.#keys[0]!,
+      encoder.encode(text),
+    );
+    const sealed = new Uint8Array(IV_BYTES + cipher.byteLength);
+    sealed.set(iv);
+    sealed.set(new Uint8Array(cipher), IV_BYTES);
+    return encodeBase64Url(sealed);
+  }
+
+  /**
+   * Decrypts what `encrypt` returned; `undefined` if no key of these encrypted
+   * it in this context.
+   */
+  async decrypt(sealed: string, context: string): Promise<string | undefined> {
+    const bytes = decodeBase64Url(sealed);
+    if (bytes === undefined) return undefined;
+    const algorithm = {
+      name: "AES-GCM",
+      iv: bytes.subarray(0, IV_BYTES),
+      additionalData: new TextEncoder().encode(context),
+    };
+    const cipher = bytes.subarray(IV_BYTES);
+    for (const key of this.#keys) {
+      try {
+        const plain = await crypto.subtle.decrypt(algorithm, await key, cipher);
+        return new TextDecoder().decode(plain);
+      } catch {
+        // Another key may have encrypted it.
+      }
+    }
+    return undefined;
+  }
+}
+
+function importKey(key: SealKey): Promise<ImportedKey> {
+  if (typeof key !== "string" && !(key instanceof Uint8Array)) {
+    return Promise.resolve(key as ImportedKey);
+  }
+  const bytes = typeof key === "string" ? decodeBase64Url(key) : key;
+  if (bytes?.length !== 32) {
+    throw new TypeError(
+      `an encryption key has ${
+        bytes?.length ?? "no"
+      } bytes: expected 32, as bytes or base64url, or a CryptoKey`,
+    );
+  }
+  return crypto.subtle.importKey(
+    "raw",
+    Uint8Array.from(bytes),
+    "AES-GCM",
+    false,
+    ["encrypt", "decrypt"],
+  );
+}
