@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, equal } from "@std/assert";
 import { TaskError, type TaskRecord, type TaskStore } from "../../../mod.ts";
 import {
   type JsonObject,
@@ -176,6 +176,9 @@ export function forgeryTests(test: TaskTest): void {
           { ...later, sealed: part, runId: open.runId },
         ]
       ) {
+        // The earlier life as a whole, as a restored backup would have it:
+        // where both were made in one millisecond, that is what this is.
+        if (equal(forgery, own)) continue;
         await plant(store.backend, "t-1", forgery, 2);
         assertEquals(await readable(store, "t-1"), undefined);
       }
