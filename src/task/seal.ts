@@ -7,6 +7,7 @@
 
 import { InvalidDataError } from "../storage/errors.ts";
 import type { Keyring, SealKey } from "./keyring.ts";
+import { OpenedParts } from "./opened_parts.ts";
 import type { Task, TaskRecord } from "./record.ts";
 
 /** Encryption of a store. */
@@ -34,6 +35,7 @@ const PRIVATE_FIELDS = [
 export class Sealer {
   readonly #keyring: Keyring;
   readonly #allowUnsealed: boolean;
+  readonly #opened = new OpenedParts();
 
   constructor(
     keyring: Keyring,
@@ -53,10 +55,10 @@ export class Sealer {
     };
     for (const name of PRIVATE_FIELDS) secret[name] = record[name];
     const open = JSON.stringify(publicFields(record));
-    const sealed = await this.#keyring.encrypt(
-      JSON.stringify(secret),
-      contextOf(open, version),
-    );
+    const text = JSON.stringify(secret);
+    const context = contextOf(open, version);
+    const sealed = await this.#keyring.encrypt(text, context);
+    this.#opened.set(nameOf(record), { sealed, context, secret: text });
     // Other programs expect the two fields every record has.
     return `${
       open.slice(0, -1)
@@ -83,7 +85,7 @@ export class Sealer {
     const { version, etag } = record;
     const context = contextOf(JSON.stringify(fields), version);
     const secret = typeof sealed === "string"
-      ? await this.#keyring.decrypt(sealed, context)
+      ? await this.#decrypt(nameOf(record), sealed, context)
       : undefined;
     if (secret === undefined) {
       throw new InvalidDataError(
@@ -96,6 +98,20 @@ export class Sealer {
       (fields.task as { statusMessage?: string }).statusMessage = statusMessage;
     }
     return Object.assign(fields, opened, { version, etag });
+  }
+
+  async #decrypt(
+    record: string,
+    sealed: string,
+    context: string,
+  ): Promise<string | undefined> {
+    const opened = this.#opened.get(record, sealed, context);
+    if (opened !== undefined) return opened;
+    const secret = await this.#keyring.decrypt(sealed, context);
+    if (secret !== undefined) {
+      this.#opened.set(record, { sealed, context, secret });
+    }
+    return secret;
   }
 }
 
@@ -116,6 +132,10 @@ function publicFields(record: TaskRecord): { task: Task } {
   for (const name of PRIVATE_FIELDS) delete open[name];
   delete open.sealed;
   return open as { task: Task };
+}
+
+function nameOf({ ownerId, task }: TaskRecord): string {
+  return `${ownerId}\n${task.taskId}`;
 }
 
 function contextOf(publicFields: string, version: number): string {
