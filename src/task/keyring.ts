@@ -25,9 +25,14 @@ type ImportedKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 
 const IV_BYTES = 12;
 
-/** Encrypts and decrypts text. */
+/** Of what each key encrypts to its HMAC key; no text is encrypted so. */
+const MAC_IV = new TextEncoder().encode("mcp-task-mac");
+const MAC_KEY_BYTES = 32;
+
+/** Encrypts, decrypts and authenticates text. */
 export class Keyring {
   readonly #keys: readonly Promise<ImportedKey>[];
+  #macKeys: Promise<readonly ImportedKey[]> | undefined;
 
   /** @throws {TypeError} If a key is not 256 bits, or there is none. */
   constructor(keys: readonly SealKey[]) {
@@ -80,6 +85,44 @@ export class Keyring {
     }
     return undefined;
   }
+
+  /**
+   * Computes the HMAC-SHA-256 of text under every key, the first one's first.
+   * Keys that may not encrypt have none.
+   */
+  async macs(text: string): Promise<string[]> {
+    const bytes = new TextEncoder().encode(text);
+    const keys = await (this.#macKeys ??= deriveMacKeys(this.#keys));
+    return await Promise.all(keys.map(async (key) => {
+      const mac = await crypto.subtle.sign("HMAC", key, bytes);
+      return encodeBase64Url(new Uint8Array(mac));
+    }));
+  }
+}
+
+/**
+ * Derives a key for HMAC from each key. A key stream of AES under a nonce of
+ * its own is random to all who have not the key, and needs no other usage of a
+ * `CryptoKey` than `encrypt`.
+ */
+async function deriveMacKeys(
+  keys: readonly Promise<ImportedKey>[],
+): Promise<ImportedKey[]> {
+  const derived = await Promise.all(keys.map(async (key) => {
+    const stream = await crypto.subtle.encrypt(
+      { name: "AES-GCM", iv: MAC_IV },
+      await key,
+      new Uint8Array(MAC_KEY_BYTES),
+    ).catch(() => undefined);
+    return stream && await crypto.subtle.importKey(
+      "raw",
+      stream.slice(0, MAC_KEY_BYTES),
+      { name: "HMAC", hash: "SHA-256" },
+      false,
+      ["sign"],
+    );
+  }));
+  return derived.filter((key) => key !== undefined);
 }
 
 function importKey(key: SealKey): Promise<ImportedKey> {

@@ -17,6 +17,8 @@ import {
   TaskNotFoundError,
   TaskNotReadyError,
 } from "./errors.ts";
+import { Fingerprints } from "./fingerprint.ts";
+import { Keyring } from "./keyring.ts";
 import { LeaseLooks } from "./lease_looks.ts";
 import { checkTtl, resolveLimits, type TaskLimits } from "./limits.ts";
 import type {
@@ -29,7 +31,6 @@ import type {
   TaskStoreOptions,
   TaskUpdate,
 } from "./options.ts";
-import { Keyring } from "./keyring.ts";
 import type { JsonRpcError, TaskRecord } from "./record.ts";
 import { Sealer } from "./seal.ts";
 import { isFinalStatus, type TaskStatus } from "./status.ts";
@@ -68,6 +69,7 @@ export class TaskStore implements AsyncDisposable {
   readonly #records: TaskRepository;
   readonly #changes: TaskChanges;
   readonly #leases: TaskLeases;
+  readonly #fingerprints: Fingerprints;
   readonly #looks = new LeaseLooks();
   readonly #allowAnonymous: boolean;
   readonly #pollIntervalMs: number;
@@ -102,13 +104,17 @@ export class TaskStore implements AsyncDisposable {
     }
     this.#backend = backend;
     this.#policy = { limits: resolveLimits(limits), retention };
+    const keyring = encryption && new Keyring(encryption.keys);
     const records = this.#records = new TaskRepository({
       backend,
       policy: this.#policy,
-      sealer: encryption &&
-        new Sealer(new Keyring(encryption.keys), encryption),
+      sealer: keyring && new Sealer(keyring, encryption),
       clock,
     });
+    this.#fingerprints = new Fingerprints(
+      keyring,
+      encryption?.allowUnsealed ?? false,
+    );
     this.#changes = new TaskChanges({ records, maxWriteAttempts, clock });
     this.#leases = new TaskLeases({ backend, records, clock });
     this.#allowAnonymous = allowAnonymous;
@@ -154,21 +160,32 @@ export class TaskStore implements AsyncDisposable {
     const record = await newTask(owner, requestMethod, options, {
       limits: this.limits,
       pollIntervalMs: this.#pollIntervalMs,
+      fingerprints: this.#fingerprints,
       now: this.#clock(),
     });
-    const { task: { taskId }, requestFingerprint } = record;
+    const { task: { taskId } } = record;
     for (let attempt = 1;; attempt++) {
       const created = await this.#records.create(record, lease);
       if (created !== undefined) return created;
       // Taken: by this very request, made before, or by another one.
       const found = await this.#records.find(taskId, owner);
       if (found === undefined && attempt < 3) continue; // ended in between
-      if (
-        found?.requestMethod !== requestMethod ||
-        found.requestFingerprint !== requestFingerprint
-      ) throw new TaskExistsError(taskId);
-      return found;
+      const isSame = found?.requestMethod === requestMethod &&
+        await this.#isOfRequest(found, record, options.request);
+      if (!isSame) throw new TaskExistsError(taskId);
+      return found!;
     }
+  }
+
+  /** Whether a task was made by the request that was to make another one. */
+  async #isOfRequest(
+    { ownerId, task, requestFingerprint: made }: TaskRecord,
+    { requestFingerprint: wanted }: TaskRecord,
+    request: unknown,
+  ): Promise<boolean> {
+    if (made === wanted) return true;
+    return made !== undefined && wanted !== undefined &&
+      await this.#fingerprints.matches(made, ownerId, task.taskId, request);
   }
 
   /**

@@ -10,6 +10,7 @@ import {
   InvalidDataError,
   MemoryBackend,
   type SealKey,
+  TaskExistsError,
   TaskNotFoundError,
   TaskStorageError,
   TaskStore,
@@ -111,6 +112,72 @@ export function sealingTests(test: TaskTest): void {
     assertEquals(await store.create(OWNER, METHOD, options), first);
     const { data } = await stored(store.backend, "t");
     assert(!data.includes("078-05-1120"));
+  });
+
+  test("s_request_fingerprint_is_keyed", async (ground) => {
+    const store = await sealed(ground, A);
+    const plain = await ground.open();
+    const other = await sealed(ground, B);
+    // Few enough to be tried one by one, as a PIN in a request is.
+    const fingerprint = async (by: TaskStore, taskId: string, pin: number) => {
+      const request = { name: "pay", arguments: { pin } };
+      await by.create(OWNER, METHOD, { taskId, request });
+      const { json } = await stored(by.backend, taskId);
+      assertEquals(typeof json.requestFingerprint, "string");
+      await by.delete(taskId, OWNER);
+      return json.requestFingerprint;
+    };
+    const known = new Set<string>();
+    for (let pin = 0; pin < 20; pin++) {
+      known.add(await fingerprint(plain, "t-1", pin));
+      known.add(await fingerprint(other, "t-1", pin));
+      known.add(await fingerprint(store, "t-2", pin));
+    }
+    assertEquals(known.size, 60);
+    const ours = await fingerprint(store, "t-1", 7);
+    assert(!known.has(ours), "it can be guessed without the key");
+    assertEquals(await fingerprint(await sealed(ground, A), "t-1", 7), ours);
+  });
+
+  test("s_request_is_known_again_after_rotation", async (ground) => {
+    const request = { name: "pay", arguments: { a: 1, b: 2 } };
+    const same = { arguments: { b: 2, a: 1 }, name: "pay" };
+    const options = { taskId: "t-1", request };
+    const retired = await crypto.subtle.importKey("raw", A, "AES-GCM", false, [
+      "decrypt",
+    ]);
+    const later: Record<string, TaskStore> = {
+      rotated: await sealed(ground, B, A),
+      introduced: await ground.open({
+        encryption: { keys: [A], allowUnsealed: true },
+      }),
+    };
+    const first = {
+      rotated: await sealed(ground, A),
+      introduced: await ground.open(),
+    };
+    for (const name of ["rotated", "introduced"] as const) {
+      const record = await first[name].create(OWNER, METHOD, options);
+      for (const again of [options, { ...options, request: same }]) {
+        const found = await later[name]!.create(OWNER, METHOD, again);
+        assertEquals(found, record, name);
+      }
+      const another = { ...options, request: { ...request, name: "refund" } };
+      for (const wrong of [another, { taskId: "t-1" }]) {
+        const create = later[name]!.create(OWNER, METHOD, wrong);
+        await rejection(create, TaskExistsError, name);
+      }
+      await later[name]!.delete("t-1", OWNER);
+    }
+    // A retired key that may only decrypt spoils nothing for a new one.
+    const decrypting = await sealed(ground, B, retired);
+    const made = await decrypting.create(OWNER, METHOD, options);
+    assertEquals(await decrypting.create(OWNER, METHOD, options), made);
+    const another = decrypting.create(OWNER, METHOD, {
+      ...options,
+      request: 1,
+    });
+    await rejection(another, TaskExistsError);
   });
 
   test("keys_are_rotated", async (ground) => {
