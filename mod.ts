@@ -28,6 +28,7 @@
 export type { StorageBackend } from "./src/storage/backend.ts";
 export type {
   CreateOptions,
+  DamagedRecord,
   DeleteOptions,
   ExpectedRecord,
   KeyedRecord,
@@ -199,6 +200,7 @@ export {
 export type { TaskLimits } from "./src/task/limits.ts";
 export type {
   CreateTaskOptions,
+  DamagedTask,
   LeaseOptions,
   ListTasksOptions,
   ReleaseOptions,

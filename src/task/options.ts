@@ -1,5 +1,6 @@
 /** The options of `TaskStore` and of its methods. */
 
+import type { TaskStorageError } from "./errors.ts";
 import type { TaskLimits } from "./limits.ts";
 import type { JsonRpcError, TaskRecord } from "./record.ts";
 import type { EncryptionOptions } from "./seal.ts";
@@ -79,10 +80,23 @@ export interface ListTasksOptions {
   readonly active?: boolean | undefined;
 }
 
+/** A task that cannot be read. It can still be deleted. */
+export interface DamagedTask {
+  /** The id of the task. */
+  readonly taskId: string;
+  /** What is wrong with its record. */
+  readonly error: TaskStorageError;
+}
+
 /** One page of an owner's tasks. */
 export interface TaskPage {
   /** The tasks of this page. */
   readonly tasks: readonly TaskRecord[];
+  /**
+   * Those of this page that cannot be read: damaged, tampered with, or sealed
+   * under a key the store has not. Left out where there are none.
+   */
+  readonly damaged?: readonly DamagedTask[];
   /** Where the next page begins; left out on the last page. */
   readonly nextCursor?: string;
 }

@@ -4,10 +4,12 @@ import {
   BackendError,
   CapacityExceededError,
   InvalidCursorError,
+  type InvalidDataError,
   StorageError,
 } from "../storage/errors.ts";
 import { TaskCursorError, TaskStorageError } from "./errors.ts";
 import { ResourceExhaustedError } from "./limit_errors.ts";
+import type { DamagedTask } from "./options.ts";
 import type { TaskRecord } from "./record.ts";
 
 /**
@@ -54,6 +56,17 @@ function exhausted(
         cause,
       );
   }
+}
+
+/** A record of a list that cannot be read, in the words of the task domain. */
+export function damagedTask(
+  key: string,
+  error: InvalidDataError,
+): DamagedTask {
+  return {
+    taskId: key.slice(key.indexOf(":") + 1),
+    error: new TaskStorageError(error.message, { cause: error }),
+  };
 }
 
 /** Whether a failed write is stored all the same. */

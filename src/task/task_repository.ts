@@ -8,6 +8,7 @@ import type { StorageBackend } from "../storage/backend.ts";
 import type { VersionedRecord } from "../storage/record.ts";
 import {
   FencedError,
+  InvalidDataError,
   LeaseConflictError,
   NotFoundError,
   VersionConflictError,
@@ -17,15 +18,20 @@ import type { LeaseRequest } from "../storage/leases.ts";
 import type { LeaseState } from "../storage/record.ts";
 import { newOperationId } from "../storage/operation_id.ts";
 import { type ChangePolicy, failForLostWorker } from "./change.ts";
-import { TaskNotFoundError } from "./errors.ts";
+import { TaskNotFoundError, TaskStorageError } from "./errors.ts";
 import { leaseState, requireLeases, withLease } from "./lease.ts";
-import type { ListTasksOptions, TaskPage } from "./options.ts";
+import type { DamagedTask, ListTasksOptions, TaskPage } from "./options.ts";
 import type { TaskRecord } from "./record.ts";
 import { type DecodedRecord, RecordCodec } from "./record_codec.ts";
 import { keyOf, metaOf } from "./record_meta.ts";
 import type { Sealer } from "./seal.ts";
 import { isFinalStatus } from "./status.ts";
-import { isStored, storedAs, toTaskError } from "./storage_errors.ts";
+import {
+  damagedTask,
+  isStored,
+  storedAs,
+  toTaskError,
+} from "./storage_errors.ts";
 
 /** What the records of a store are kept with. */
 export interface TaskRepositoryOptions {
@@ -167,22 +173,38 @@ export class TaskRepository {
     }
   }
 
-  /** Reads one page of an owner's records. */
+  /** Reads one page of an owner's records; one that is damaged spoils no other. */
   async page(owner: string, options: ListTasksOptions): Promise<TaskPage> {
+    const damaged: DamagedTask[] = [];
+    const name = (key: string, error: unknown) => {
+      const cause = error instanceof TaskStorageError ? error.cause : error;
+      if (!(cause instanceof InvalidDataError)) throw error;
+      damaged.push(damagedTask(key, cause));
+    };
     try {
-      const { records, nextCursor } = await this.#backend.listPage(
-        makePrefix(owner),
-        options,
-      );
-      const found = await Promise.all(
-        records.map((stored) => this.#receive(stored.key, owner, stored)),
-      );
+      const page = await this.#backend.listPage(makePrefix(owner), {
+        ...options,
+        nameDamaged: true,
+      });
+      const found = await Promise.all(page.records.map(async (stored) => {
+        try {
+          return await this.#receive(stored.key, owner, stored);
+        } catch (error) {
+          name(stored.key, error);
+        }
+      }));
+      for (const { key, error } of page.damaged ?? []) name(key, error);
       const tasks = found.filter((record): record is TaskRecord =>
         record !== undefined &&
         // Its worker has just turned out to be lost.
         !(options.active && isFinalStatus(record.task.status))
       );
-      return nextCursor === undefined ? { tasks } : { tasks, nextCursor };
+      const { nextCursor } = page;
+      return {
+        tasks,
+        ...(damaged.length > 0 ? { damaged } : {}),
+        ...(nextCursor === undefined ? {} : { nextCursor }),
+      };
     } catch (error) {
       throw toTaskError(error, "");
     }

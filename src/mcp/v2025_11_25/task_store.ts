@@ -235,7 +235,8 @@ export class SdkTaskStore {
 
   /**
    * Reads one page of ten tasks, in the order they were made. A cursor stays
-   * good while tasks come and go.
+   * good while tasks come and go. A task that cannot be read is left out and
+   * reported to `onError`.
    *
    * @throws {Error} `Invalid cursor: …`
    * @throws {AnonymousOwnerError} If the call names no owner.
@@ -252,6 +253,8 @@ export class SdkTaskStore {
         order: "oldest",
       });
       const { nextCursor } = page;
+      // The SDK's list has no place for a task that cannot be read.
+      for (const { error } of page.damaged ?? []) report(onError, error);
       return {
         tasks: page.tasks.map(toSdkTask),
         ...(nextCursor === undefined ? {} : { nextCursor }),
