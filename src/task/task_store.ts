@@ -8,6 +8,8 @@
 
 import type { StorageBackend } from "../storage/backend.ts";
 import { requireInteger } from "../storage/checks.ts";
+import type { MessageQueue } from "../storage/message_queue.ts";
+import type { StepStorage } from "../storage/steps.ts";
 import { taskAbortSignal } from "./abort_signal.ts";
 import { applyUpdate, type ChangePolicy, extendTtl } from "./change.ts";
 import { newTask } from "./creation.ts";
@@ -33,6 +35,9 @@ import type {
 } from "./options.ts";
 import type { JsonRpcError, TaskRecord } from "./record.ts";
 import { Sealer } from "./seal.ts";
+import { SealedQueue } from "./sealed_queue.ts";
+import { SealedSteps } from "./sealed_steps.ts";
+import { TextSealer } from "./sealed_text.ts";
 import { isFinalStatus, type TaskStatus } from "./status.ts";
 import { type Change, TaskChanges } from "./task_changes.ts";
 import { TaskLeases } from "./task_leases.ts";
@@ -64,6 +69,16 @@ import { TaskWatch } from "./watch.ts";
  * ```
  */
 export class TaskStore implements AsyncDisposable {
+  /**
+   * Queues of messages beside the tasks, if the backend has them: the
+   * backend's own, or where encryption is on, with messages that are sealed.
+   */
+  readonly queues: MessageQueue | undefined;
+  /**
+   * Recorded steps of tasks, if the backend has them: the backend's own, or
+   * where encryption is on, with steps that are sealed.
+   */
+  readonly steps: StepStorage | undefined;
   readonly #backend: StorageBackend;
   readonly #policy: ChangePolicy;
   readonly #records: TaskRepository;
@@ -111,10 +126,12 @@ export class TaskStore implements AsyncDisposable {
       sealer: keyring && new Sealer(keyring, encryption),
       clock,
     });
-    this.#fingerprints = new Fingerprints(
-      keyring,
-      encryption?.allowUnsealed ?? false,
-    );
+    const allowUnsealed = encryption?.allowUnsealed ?? false;
+    this.#fingerprints = new Fingerprints(keyring, allowUnsealed);
+    const { queues, steps } = backend;
+    const texts = keyring && new TextSealer(keyring, allowUnsealed);
+    this.queues = queues && texts ? new SealedQueue(queues, texts) : queues;
+    this.steps = steps && texts ? new SealedSteps(steps, texts) : steps;
     this.#changes = new TaskChanges({ records, maxWriteAttempts, clock });
     this.#leases = new TaskLeases({ backend, records, clock });
     this.#allowAnonymous = allowAnonymous;
