@@ -85,7 +85,10 @@ const partsOf = new WeakMap<
  * import { createTaskStore, SdkTaskStore } from "@mcp-tasks/redis";
  * import { assertEquals } from "@std/assert";
  *
- * await using tasks = await createTaskStore({ retention: "completion" });
+ * await using tasks = await createTaskStore({
+ *   memory: true, // or url
+ *   retention: "completion",
+ * });
  * const store = new SdkTaskStore(tasks, { onError: console.error });
  *
  * const alice = store.forOwner("auth0|alice"); // new McpServer(…, { taskStore: alice })
