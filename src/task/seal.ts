@@ -37,10 +37,8 @@ export class Sealer {
   readonly #allowUnsealed: boolean;
   readonly #opened = new OpenedParts();
 
-  constructor(
-    keyring: Keyring,
-    { allowUnsealed = false }: EncryptionOptions,
-  ) {
+  /** @param allowUnsealed Whether records that are not sealed may be read. */
+  constructor(keyring: Keyring, allowUnsealed: boolean) {
     this.#keyring = keyring;
     this.#allowUnsealed = allowUnsealed;
   }

@@ -20,6 +20,7 @@ import { newOperationId } from "../storage/operation_id.ts";
 import { type ChangePolicy, failForLostWorker } from "./change.ts";
 import { TaskNotFoundError, TaskStorageError } from "./errors.ts";
 import { leaseState, requireLeases, withLease } from "./lease.ts";
+import type { LeaseHolders } from "./lease_holders.ts";
 import type { DamagedTask, ListTasksOptions, TaskPage } from "./options.ts";
 import type { TaskRecord } from "./record.ts";
 import { type DecodedRecord, RecordCodec } from "./record_codec.ts";
@@ -38,6 +39,7 @@ export interface TaskRepositoryOptions {
   readonly backend: StorageBackend;
   readonly policy: ChangePolicy;
   readonly sealer: Sealer | undefined;
+  readonly holders: LeaseHolders;
   readonly clock: () => number;
 }
 
@@ -49,10 +51,14 @@ export class TaskRepository {
   readonly #backend: StorageBackend;
   readonly #policy: ChangePolicy;
   readonly #codec: RecordCodec;
+  readonly #holders: LeaseHolders;
   readonly #clock: () => number;
 
-  constructor({ backend, policy, sealer, clock }: TaskRepositoryOptions) {
+  constructor(
+    { backend, policy, sealer, holders, clock }: TaskRepositoryOptions,
+  ) {
     this.#backend = backend;
+    this.#holders = holders;
     this.#policy = policy;
     this.#codec = new RecordCodec(sealer);
     this.#clock = clock;
@@ -84,7 +90,8 @@ export class TaskRepository {
         const version = await this.#backend.create(key, data, options);
         return { ...record, version, etag: operationId };
       }
-      const { fence } = await leases!.create(key, data, lease, options);
+      const signed = await this.#holders.sign(key, lease);
+      const { fence } = await leases!.create(key, data, signed, options);
       const created = { ...record, version: 1, etag: operationId };
       return withLease(created, leaseState(lease, fence), this.#clock());
     } catch (error) {
@@ -274,8 +281,20 @@ export class TaskRepository {
   ): Received {
     if (record === undefined || lease === undefined) return record;
     return record instanceof Promise
-      ? record.then((opened) => this.#settle(key, opened, lease, endedFence))
+      ? this.#openLease(key, record, lease, endedFence)
       : this.#settle(key, record, lease, endedFence);
+  }
+
+  async #openLease(
+    key: string,
+    record: Promise<TaskRecord>,
+    lease: LeaseState,
+    endedFence: number | undefined,
+  ): Promise<TaskRecord | undefined> {
+    const opened = await record;
+    if (isFinalStatus(opened.task.status)) return opened;
+    const holder = await this.#holders.open(key, lease.holder);
+    return await this.#settle(key, opened, { ...lease, holder }, endedFence);
   }
 
   /** A record with its lease; failed first where that has run out. */

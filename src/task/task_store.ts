@@ -21,6 +21,7 @@ import {
 } from "./errors.ts";
 import { Fingerprints } from "./fingerprint.ts";
 import { Keyring } from "./keyring.ts";
+import { LeaseHolders } from "./lease_holders.ts";
 import { LeaseLooks } from "./lease_looks.ts";
 import { checkTtl, resolveLimits, type TaskLimits } from "./limits.ts";
 import type {
@@ -120,20 +121,22 @@ export class TaskStore implements AsyncDisposable {
     this.#backend = backend;
     this.#policy = { limits: resolveLimits(limits), retention };
     const keyring = encryption && new Keyring(encryption.keys);
+    const allowUnsealed = encryption?.allowUnsealed ?? false;
+    const holders = new LeaseHolders(keyring, allowUnsealed);
     const records = this.#records = new TaskRepository({
       backend,
       policy: this.#policy,
-      sealer: keyring && new Sealer(keyring, encryption),
+      sealer: keyring && new Sealer(keyring, allowUnsealed),
+      holders,
       clock,
     });
-    const allowUnsealed = encryption?.allowUnsealed ?? false;
     this.#fingerprints = new Fingerprints(keyring, allowUnsealed);
     const { queues, steps } = backend;
     const texts = keyring && new TextSealer(keyring, allowUnsealed);
     this.queues = queues && texts ? new SealedQueue(queues, texts) : queues;
     this.steps = steps && texts ? new SealedSteps(steps, texts) : steps;
     this.#changes = new TaskChanges({ records, maxWriteAttempts, clock });
-    this.#leases = new TaskLeases({ backend, records, clock });
+    this.#leases = new TaskLeases({ backend, records, holders, clock });
     this.#allowAnonymous = allowAnonymous;
     this.#pollIntervalMs = pollIntervalMs;
     this.#clock = clock;

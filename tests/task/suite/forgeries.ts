@@ -6,13 +6,20 @@
  */
 
 import { assert, assertEquals, equal } from "@std/assert";
-import { TaskError, type TaskRecord, type TaskStore } from "../../../mod.ts";
+import {
+  LeaseHeldError,
+  makeKey,
+  TaskError,
+  type TaskRecord,
+  type TaskStore,
+} from "../../../mod.ts";
 import {
   type JsonObject,
   METHOD,
   OWNER,
   plant,
   recordJson,
+  rejection,
   stored,
   STRANGER,
   type TaskTest,
@@ -221,6 +228,53 @@ export function forgeryTests(test: TaskTest): void {
         }
       }
     }
+  });
+
+  test("s_lease_is_not_made_up_without_a_key", async (env) => {
+    const store = await sealed(env);
+    const { backend } = store;
+    const leases = backend.leases!;
+    const before = await store.create(OWNER, METHOD, { taskId: "t-1" });
+    const lease = { holder: "genuine", forMs: 60_000 };
+    await store.create(OWNER, METHOD, { taskId: "t-2", lease });
+    const signed = (await backend.get(makeKey(OWNER, "t-2"))).lease!.holder;
+    const key = makeKey(OWNER, "t-1");
+    const names = [
+      "forged",
+      "~",
+      signed, // of another task
+      signed.replace("genuine", "forged"),
+      `genuine~${"A".repeat(43)}`,
+    ];
+    for (const holder of names) {
+      const { fence } = await leases.acquire(key, { ...lease, holder });
+      const unreadable = async (what: string) => {
+        assertEquals(await readable(store, "t-1"), undefined, what);
+        const { tasks, damaged } = await store.list(OWNER);
+        assertEquals(damaged?.map(({ taskId }) => taskId), ["t-1"]);
+        assertEquals(tasks.map(({ task }) => task.taskId), ["t-2"]);
+        const taking = store.lease("t-1", OWNER, { ...lease, holder: "w" });
+        const error = await rejection(taking, TaskError);
+        assert(!error.message.includes("held by"), error.message);
+      };
+      await unreadable(`held by ${holder}`);
+      // Nor is the task failed for it once it has run out.
+      await leases.renew(key, fence, 1);
+      await env.elapse(20);
+      await unreadable(`lost by ${holder}`);
+      await leases.release(key, fence);
+      assertEquals(await store.get("t-1", OWNER), before);
+    }
+    // Who has a key is told the name alone, and may have another of the keys.
+    const other = await env.open({
+      encryption: { keys: [new Uint8Array(32), KEY] },
+    });
+    const held = await other.get("t-2", OWNER);
+    assertEquals(held.lease?.holder, "genuine");
+    const taking = other.lease("t-2", OWNER, { ...lease, holder: "w" });
+    assertEquals((await rejection(taking, LeaseHeldError)).holder, "genuine");
+    await other.renew("t-2", OWNER, lease);
+    assertEquals(await store.release("t-2", OWNER, lease), true);
   });
 
   test("s_record_sealed_without_its_public_fields_is_refused", async (env) => {
