@@ -17,6 +17,7 @@ import { decodeCursor, type Position } from "./cursor.ts";
 import { CapacityExceededError, InvalidDataError } from "./errors.ts";
 import type { LeaseRequest } from "./leases.ts";
 import { newOperationId } from "./operation_id.ts";
+import { parseTime } from "../util/time.ts";
 import { isWellFormed } from "../util/well_formed.ts";
 
 /** The default of `maxRecordBytes`: 8 MiB. */
@@ -324,13 +325,4 @@ function timeOf(
     );
   }
   return time;
-}
-
-/** Reads an RFC 3339 time; `NaN` if it is none. */
-export function parseTime(text: string): number {
-  const rfc3339 =
-    /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
-  return rfc3339.test(text)
-    ? Date.parse(text.toUpperCase().replace(" ", "T"))
-    : NaN;
 }

@@ -3,6 +3,7 @@
  * the policy of a store, and nothing of where records are kept.
  */
 
+import { isoTime, parseTime } from "../util/time.ts";
 import { InvalidTransitionError } from "./errors.ts";
 import { toJsonValue } from "./json_value.ts";
 import { LeaseLostError } from "./lease_errors.ts";
@@ -82,7 +83,7 @@ export function extendTtl(
 ): TaskRecord {
   const changed = applyUpdate(policy, record, {}, now);
   const expiresAt = now + ttlMs;
-  const ttl = expiresAt - Date.parse(record.task.createdAt);
+  const ttl = expiresAt - parseTime(record.task.createdAt);
   return {
     ...changed,
     task: { ...changed.task, ttl },
@@ -126,11 +127,6 @@ function retain(
   if (retention === "creation" || ttl === null) return kept;
   // A task that was touched may have a TTL beyond what one may ask for.
   return { ...kept, expiresAt: isoTime(now + Math.min(ttl, limits.maxTtlMs)) };
-}
-
-/** RFC 3339, with milliseconds. */
-export function isoTime(ms: number): string {
-  return new Date(ms).toISOString();
 }
 
 /**

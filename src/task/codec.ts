@@ -5,8 +5,8 @@
  */
 
 import type { VersionedRecord } from "../storage/record.ts";
-import { parseTime } from "../storage/checks.ts";
 import { InvalidDataError } from "../storage/errors.ts";
+import { parseTime } from "../util/time.ts";
 import type { TaskRecord } from "./record.ts";
 import { TASK_STATUSES, type TaskStatus } from "./status.ts";
 

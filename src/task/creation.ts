@@ -2,7 +2,7 @@
 
 import { requireInteger } from "../storage/checks.ts";
 import { newOperationId } from "../storage/operation_id.ts";
-import { isoTime } from "./change.ts";
+import { isoTime } from "../util/time.ts";
 import { nextCreatedOrder } from "./creation_order.ts";
 import type { Fingerprints } from "./fingerprint.ts";
 import { checkTtl, mergeVariables, type TaskLimits } from "./limits.ts";

@@ -3,7 +3,7 @@
 import type { StorageBackend } from "../storage/backend.ts";
 import type { LeaseRequest, LeaseStorage } from "../storage/leases.ts";
 import type { LeaseState } from "../storage/record.ts";
-import { isoTime } from "./change.ts";
+import { isoTime } from "../util/time.ts";
 import type { TaskRecord } from "./record.ts";
 
 /**

@@ -1,7 +1,7 @@
 /** The limits of a store, their defaults, and the checks of what is bounded. */
 
 import { requireInteger, utf8Bytes } from "../storage/checks.ts";
-import { toJsonValue } from "./json_value.ts";
+import { setField, toJsonValue } from "./json_value.ts";
 import { TaskLimitError } from "./limit_errors.ts";
 
 /** What a store allows. Larger requests are refused, never cut down. */
@@ -89,14 +89,12 @@ export function mergeVariables(
     checkString(limits, name);
     checkValue(limits, name, value, 0);
   }
-  // Entries, not assignment: a variable may be named "__proto__".
-  const kept = Object.entries(variables)
-    .filter(([name]) => !Object.hasOwn(changes, name));
-  const added = Object.entries(changes)
-    .filter(([, value]) => value !== null && value !== undefined)
-    .map(([name, value]) => [name, toJsonValue(value)] as const)
-    .filter(([, value]) => value !== undefined);
-  const merged = Object.fromEntries([...kept, ...added]);
+  const merged: Record<string, unknown> = { ...variables };
+  for (const [name, change] of Object.entries(changes)) {
+    const value = change === null ? undefined : toJsonValue(change);
+    if (value === undefined) delete merged[name];
+    else setField(merged, name, value);
+  }
   const text = JSON.stringify(merged);
   if (text.length * 3 <= limits.maxVariablesBytes) return merged;
   const bytes = utf8Bytes(text);

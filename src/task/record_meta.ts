@@ -1,5 +1,6 @@
 /** What a backend is told of a task's record besides its text. */
 
+import { parseTime } from "../util/time.ts";
 import { InvalidKeyError } from "../storage/errors.ts";
 import { makeKey } from "../storage/keys.ts";
 import type { RecordMeta } from "../storage/record.ts";
@@ -22,7 +23,7 @@ export function metaOf(record: TaskRecord): RecordMeta {
   const { expiresAt, task } = record;
   return {
     createdAt: placeOf(record),
-    expiresAt: expiresAt === null ? undefined : Date.parse(expiresAt),
+    expiresAt: expiresAt === null ? undefined : parseTime(expiresAt),
     active: !isFinalStatus(task.status),
   };
 }
