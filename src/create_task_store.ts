@@ -10,8 +10,8 @@ import { TaskStore } from "./task/task_store.ts";
 /** Options of {@linkcode createTaskStore}: `url`, or `memory: true`. */
 export interface CreateTaskStoreOptions extends TaskStoreOptions {
   /**
-   * Where Redis is: whatever `RedisBackend.connect` takes, a URL, a Cluster or
-   * a Sentinel.
+   * The address of Redis: whatever `RedisBackend.connect` takes, a URL, a
+   * Cluster or a Sentinel.
    */
   readonly url?: RedisConnectOptions;
   /** Options of the Redis backend. */

@@ -131,7 +131,9 @@ export const HOUSE_RULES: HouseRules = {
     maxShare: 0.16,
   },
   pending: [
-    { rule: "words", under: "src/" },
+    { rule: "words", under: "src/mcp/" },
+    { rule: "words", under: "src/redis/" },
+    { rule: "words", under: "src/storage/" },
     { rule: "words", under: "tests/mcp/" },
     { rule: "words", under: "tests/support/proxy.ts" },
     { rule: "circles", under: "tests/mcp/" },

@@ -22,7 +22,7 @@ export function nextCreatedOrder(ms: number): number {
   return micros - ms * 1000;
 }
 
-/** The place of a task in its owner's lists, in epoch milliseconds. */
+/** Returns the place of a task in its owner's lists, in epoch milliseconds. */
 export function placeOf({ task, createdOrder = 0 }: RecordFields): number {
   return parseTime(task.createdAt) + createdOrder / 1000;
 }

@@ -1,4 +1,4 @@
-/** What a backend is told of a task's record besides its text. */
+/** The facts of a task's record that a backend needs besides its text. */
 
 import { parseTime } from "../util/time.ts";
 import { InvalidKeyError } from "../storage/errors.ts";
@@ -8,7 +8,7 @@ import { placeOf } from "./creation_order.ts";
 import type { TaskRecord } from "./record.ts";
 import { isFinalStatus } from "./status.ts";
 
-/** The key; `undefined` where no task can be: such an id was never given. */
+/** Makes the key; `undefined` where no task can be: such an id was never given. */
 export function keyOf(owner: string, taskId: string): string | undefined {
   try {
     return makeKey(owner, taskId);
@@ -18,7 +18,7 @@ export function keyOf(owner: string, taskId: string): string | undefined {
   }
 }
 
-/** When a record ends, its place in lists, and whether it is active. */
+/** Returns the end of a record, its place in lists, and whether it is active. */
 export function metaOf(record: TaskRecord): RecordMeta {
   const { expiresAt, task } = record;
   return {

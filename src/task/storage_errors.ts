@@ -13,7 +13,7 @@ import type { DamagedTask } from "./options.ts";
 import type { TaskRecord } from "./record.ts";
 
 /**
- * A storage error as the domain's; any other error is left as it is.
+ * Makes a storage error the domain's; any other error is left as it is.
  *
  * @param record The record that is stored although the write failed.
  */
@@ -58,7 +58,7 @@ function exhausted(
   }
 }
 
-/** A record of a list that cannot be read, in the words of the task domain. */
+/** Names a record of a list that cannot be read, in the words of the task domain. */
 export function damagedTask(
   key: string,
   error: InvalidDataError,
@@ -74,7 +74,7 @@ export function isStored(error: unknown): error is BackendError {
   return error instanceof BackendError && error.outcome === "applied";
 }
 
-/** The record that a failed write has stored; `undefined`: none, or not known. */
+/** Returns the record that a failed write has stored; `undefined`: none, or not known. */
 export function storedAs(
   error: unknown,
   record: TaskRecord,

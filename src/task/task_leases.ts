@@ -24,10 +24,10 @@ import { isStored, toTaskError } from "./storage_errors.ts";
 import { type NamedTask, nameOf } from "./task_changes.ts";
 import type { TaskRepository } from "./task_repository.ts";
 
-/** How often a lease is asked for that its holder has taken again meanwhile. */
+/** The most requests for a lease that its holder takes again meanwhile. */
 const MAX_ATTEMPTS = 10;
 
-/** What leases are taken with. */
+/** Options of {@linkcode TaskLeases}. */
 export interface TaskLeasesOptions {
   readonly backend: StorageBackend;
   readonly records: TaskRepository;

@@ -34,7 +34,7 @@ import {
   toTaskError,
 } from "./storage_errors.ts";
 
-/** What the records of a store are kept with. */
+/** Options of {@linkcode TaskRepository}. */
 export interface TaskRepositoryOptions {
   readonly backend: StorageBackend;
   readonly policy: ChangePolicy;
@@ -262,7 +262,7 @@ export class TaskRepository {
     }
   }
 
-  /** A stored record as its owner may see it; nothing if it is not theirs. */
+  /** Decodes a stored record; returns nothing if it is not the owner's. */
   #receive(
     key: string,
     owner: string,
@@ -297,7 +297,7 @@ export class TaskRepository {
     return await this.#settle(key, opened, { ...lease, holder }, endedFence);
   }
 
-  /** A record with its lease; failed first where that has run out. */
+  /** Returns a record with its lease; failed first where that has run out. */
   #settle(
     key: string,
     record: TaskRecord,
@@ -349,7 +349,7 @@ export class TaskRepository {
     }
   }
 
-  /** The record a failed creation has left, with the lease it was made under. */
+  /** Reads the record a failed creation has left, with the lease it was made under. */
   async #stored(
     error: unknown,
     { ownerId, runId, task: { taskId } }: TaskRecord,

@@ -95,7 +95,7 @@ export class TaskStore implements AsyncDisposable {
    * A store on a backend, which stays the caller's to close unless the store
    * is closed.
    *
-   * @param backend Where the records are kept.
+   * @param backend The storage of the records.
    * @param options Limits and policy.
    * @throws {RangeError} If an option is out of its range.
    */
@@ -152,7 +152,7 @@ export class TaskStore implements AsyncDisposable {
     return this.#allowAnonymous;
   }
 
-  /** Where the records are kept. */
+  /** The storage of the records. */
   get backend(): StorageBackend {
     return this.#backend;
   }

@@ -106,7 +106,7 @@ export function decodeByTable(text: string) {
   return seen < 128 ? bytes : undefined;
 }
 
-/** How many bytes so many characters say. */
+/** Counts the bytes that so many characters say. */
 function byteLength(characters: number): number {
   return Math.floor(characters * 3 / 4);
 }
