@@ -2,7 +2,8 @@
  * Encryption at rest: the private fields of a record are sealed. Its public
  * fields stay readable for the backend and its operator; they and the version
  * are what the sealed part is bound to, so that it can be opened only at the
- * very place it was written to, beside the very fields it was written with.
+ * very place it was written to, beside the very fields it was written with. An
+ * earlier state put back as a whole is beyond that: it was written so.
  */
 
 import { InvalidDataError } from "../storage/errors.ts";
@@ -12,7 +13,10 @@ import type { Task, TaskRecord } from "./record.ts";
 
 /** Encryption of a store. */
 export interface EncryptionOptions {
-  /** The first writes; all of them read, so that keys can be rotated. */
+  /**
+   * The first writes; all of them read, so that keys can be rotated. One key is
+   * good for 4 billion writes: its nonces are random.
+   */
   readonly keys: readonly SealKey[];
   /**
    * Whether records that are not sealed may be read, as while encryption is

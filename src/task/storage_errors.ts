@@ -4,7 +4,7 @@ import {
   BackendError,
   CapacityExceededError,
   InvalidCursorError,
-  type InvalidDataError,
+  InvalidDataError,
   StorageError,
 } from "../storage/errors.ts";
 import { TaskCursorError, TaskStorageError } from "./errors.ts";
@@ -58,14 +58,17 @@ function exhausted(
   }
 }
 
-/** Names a record of a list that cannot be read, in the words of the task domain. */
-export function damagedTask(
-  key: string,
-  error: InvalidDataError,
-): DamagedTask {
+/**
+ * Names a record of a list that cannot be read.
+ *
+ * @throws The error, if it says anything else than that.
+ */
+export function damagedTask(key: string, error: unknown): DamagedTask {
+  const cause = error instanceof TaskStorageError ? error.cause : error;
+  if (!(cause instanceof InvalidDataError)) throw error;
   return {
     taskId: key.slice(key.indexOf(":") + 1),
-    error: new TaskStorageError(error.message, { cause: error }),
+    error: new TaskStorageError(cause.message, { cause }),
   };
 }
 

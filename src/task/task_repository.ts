@@ -8,7 +8,6 @@ import type { StorageBackend } from "../storage/backend.ts";
 import type { VersionedRecord } from "../storage/record.ts";
 import {
   FencedError,
-  InvalidDataError,
   LeaseConflictError,
   NotFoundError,
   VersionConflictError,
@@ -18,10 +17,10 @@ import type { LeaseRequest } from "../storage/leases.ts";
 import type { LeaseState } from "../storage/record.ts";
 import { newOperationId } from "../storage/operation_id.ts";
 import { type ChangePolicy, failForLostWorker } from "./change.ts";
-import { TaskNotFoundError, TaskStorageError } from "./errors.ts";
+import { TaskNotFoundError } from "./errors.ts";
 import { leaseState, requireLeases, withLease } from "./lease.ts";
 import type { LeaseHolders } from "./lease_holders.ts";
-import type { DamagedTask, ListTasksOptions, TaskPage } from "./options.ts";
+import type { ListTasksOptions, TaskPage } from "./options.ts";
 import type { TaskRecord } from "./record.ts";
 import { type DecodedRecord, RecordCodec } from "./record_codec.ts";
 import { keyOf, metaOf } from "./record_meta.ts";
@@ -182,12 +181,6 @@ export class TaskRepository {
 
   /** Reads one page of an owner's records; one that is damaged spoils no other. */
   async page(owner: string, options: ListTasksOptions): Promise<TaskPage> {
-    const damaged: DamagedTask[] = [];
-    const name = (key: string, error: unknown) => {
-      const cause = error instanceof TaskStorageError ? error.cause : error;
-      if (!(cause instanceof InvalidDataError)) throw error;
-      damaged.push(damagedTask(key, cause));
-    };
     try {
       const page = await this.#backend.listPage(makePrefix(owner), {
         ...options,
@@ -195,16 +188,21 @@ export class TaskRepository {
       });
       const found = await Promise.all(page.records.map(async (stored) => {
         try {
-          return await this.#receive(stored.key, owner, stored);
+          return { record: await this.#receive(stored.key, owner, stored) };
         } catch (error) {
-          name(stored.key, error);
+          return { damaged: damagedTask(stored.key, error) };
         }
       }));
-      for (const { key, error } of page.damaged ?? []) name(key, error);
-      const tasks = found.filter((record): record is TaskRecord =>
-        record !== undefined &&
-        // Its worker has just turned out to be lost.
-        !(options.active && isFinalStatus(record.task.status))
+      const damaged = found.flatMap((one) => one.damaged ?? []);
+      for (const { key, error } of page.damaged ?? []) {
+        damaged.push(damagedTask(key, error));
+      }
+      const tasks = found.flatMap(({ record }) =>
+        // Its worker may just have turned out to be lost.
+        record === undefined ||
+          (options.active && isFinalStatus(record.task.status))
+          ? []
+          : record
       );
       const { nextCursor } = page;
       return {

@@ -152,7 +152,7 @@ export async function seedRaw(
 export async function plant(
   backend: StorageBackend,
   taskId: string,
-  json: JsonObject,
+  json: JsonObject | string,
   version: number,
 ): Promise<void> {
   await backend.delete(makeKey(OWNER, taskId));

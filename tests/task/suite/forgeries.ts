@@ -277,6 +277,84 @@ export function forgeryTests(test: TaskTest): void {
     assertEquals(await store.release("t-2", OWNER, lease), true);
   });
 
+  test("s_any_change_of_the_text_is_without_effect_or_makes_it_unreadable", async (env) => {
+    const store = await sealed(env);
+    await store.create(OWNER, METHOD, {
+      taskId: "t-1",
+      variables: { n: 1 },
+      request: { a: 1 },
+      statusMessage: "secret",
+    });
+    const before = without(await store.get("t-1", OWNER), "etag");
+    const { data } = await stored(store.backend, "t-1");
+    let changed = 0;
+    const check = async (text: string) => {
+      await plant(store.backend, "t-1", text, 1);
+      const read = await readable(store, "t-1");
+      if (read !== undefined) {
+        assertEquals(without(read, "etag"), before, text);
+      } else changed++;
+    };
+    // Where time is real, fewer.
+    const step = env.movesTheClock ? 1 : 17;
+    for (let at = 0; at < data.length; at += step) {
+      for (const character of ["1", "A", " ", '"', ","]) {
+        await check(data.slice(0, at) + character + data.slice(at + 1));
+      }
+      await check(data.slice(0, at) + data.slice(at + 1));
+      await check(data.slice(0, at));
+    }
+    assert(changed > data.length / step);
+    // Fields a parser might take instead of the ones that were checked.
+    for (const [name, value] of Object.entries(JSON.parse(data))) {
+      for (const other of ["forged", { ...FORGED }, null]) {
+        const field = (it: unknown) =>
+          `${JSON.stringify(name)}:${JSON.stringify(it)}`;
+        await check(`{${field(other)},${data.slice(1)}`);
+        await check(`${data.slice(0, -1)},${field(other)}}`);
+        await check(`${data.slice(0, -1)},${field(value)}}`);
+      }
+    }
+    for (const name of ["version", "etag", "lease", "__proto__", "toJSON"]) {
+      const field = `${JSON.stringify(name)}:{"status":"completed"}`;
+      await check(`${data.slice(0, -1)},${field}}`);
+      await check(data.replace('"task":{', `"task":{${field},`));
+    }
+  });
+
+  // What AES-GCM cannot know; the README says so.
+  test("s_forger_can_put_back_a_whole_state_end_a_task_or_keep_it", async (env) => {
+    const store = await sealed(env);
+    const { backend } = store;
+    const leases = backend.leases!;
+    const first = await store.create(OWNER, METHOD, {
+      taskId: "t-1",
+      ttlMs: 300,
+    });
+    const { json } = await stored(backend, "t-1");
+    await store.setVariables(first, OWNER, { n: 1 });
+    // A whole earlier state, for as long as the forger likes.
+    await plant(backend, "t-1", json, 1);
+    await env.elapse(400);
+    const read = await store.get("t-1", OWNER);
+    assertEquals(without(read, "etag"), without(first, "etag"));
+    // The end of a genuine lease.
+    const lease = { holder: "genuine", forMs: 60_000 };
+    const held = await store.create(OWNER, METHOD, { taskId: "t-2", lease });
+    await leases.renew(makeKey(OWNER, "t-2"), held.lease!.fence, 1);
+    await env.elapse(20);
+    const lost = await store.get("t-2", OWNER);
+    assertEquals(lost.task.status, "failed");
+    assertEquals(lost.lostLease?.holder, "genuine");
+    // A message again.
+    const { queues } = backend;
+    const key = makeKey(OWNER, "t-1");
+    await store.queues!.push(key, "once");
+    const message = (await queues!.shift(key))!;
+    for (let n = 0; n < 2; n++) await queues!.push(key, message);
+    assertEquals(await store.queues!.drain(key), ["once", "once"]);
+  });
+
   test("s_record_sealed_without_its_public_fields_is_refused", async (env) => {
     // As version 0.1.0 sealed: bound to owner and task id alone.
     const store = await sealed(env);
