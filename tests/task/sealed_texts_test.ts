@@ -218,6 +218,11 @@ Deno.test("s_steps_are_sealed_and_bound_to_their_task_and_name", async () => {
     await storeOf(backend, [B, A]).steps!.open(KEY, fence),
     new Map([["charge", "card 4242"]]),
   );
+  // The same task, but under another name, or as a message.
+  await backend.queues.push(KEY, sealedStep);
+  assertEquals(await storeOf(backend).queues!.shift(KEY), undefined);
+  await backend.steps.record(KEY, fence, "refund", sealedStep);
+  await assertRejects(() => steps!.open(KEY, fence), InvalidDataError);
 });
 
 Deno.test("store_without_encryption_hands_out_the_parts_of_its_backend", () => {
