@@ -16,10 +16,11 @@ import { startCluster } from "./faults/cluster.ts";
 import { FaultCounts } from "./faults/network.ts";
 import { startNode } from "./faults/node.ts";
 import { printRun, type RunTotals } from "./faults/print.ts";
-import { runRound } from "./faults/round.ts";
+import { type RoundResult, runRound } from "./faults/round.ts";
 import { startSentinel } from "./faults/sentinel.ts";
 import type { StartTopology, Topology } from "./faults/topology.ts";
 import { type By, keySpace } from "./faults/worker.ts";
+import { UnplannedFailover } from "./faults/unplanned_failover.ts";
 
 type Mode = "node" | "sentinel" | "cluster";
 
@@ -41,6 +42,9 @@ const WORKERS: Record<Mode, number> = { node: 8, sentinel: 3, cluster: 2 };
 /** A round is checked as a whole; more calls would only take more memory. */
 const CALLS_A_ROUND = 50_000;
 
+/** Rounds that may be given up: a busy machine replaces masters of its own. */
+const MAX_GIVEN_UP = 5;
+
 interface Options {
   readonly modes: readonly Mode[];
   readonly calls: number;
@@ -57,24 +61,36 @@ interface Options {
 async function runMode(mode: Mode, options: Options): Promise<RunTotals> {
   const share = options.modes.length === 1 ? 1 : SHARES[mode];
   const calls = options.calls * share;
-  const untilMs = Date.now() + options.seconds * share * 1000;
+  let untilMs = Date.now() + options.seconds * share * 1000;
   const counts = new FaultCounts();
   const totals: RunTotals = { mode, counts, rounds: [] };
   const keys = keySpace(options.keys);
   const owners = Object.values(keys).flat().map(({ owner }) => owner);
   let done = 0;
+  let givenUp = 0;
   for (let n = 0; done < calls && Date.now() < untilMs; n++) {
+    const startMs = Date.now();
     const prefix = "mcp";
     await using topology: Topology = await MODES[mode](prefix, owners);
-    const result = await runRound(topology, counts, {
-      ...options,
-      workers: options.workers ?? WORKERS[mode],
-      prefix,
-      keys,
-      seed: options.seed + n,
-      calls: Math.min(CALLS_A_ROUND, calls - done),
-      untilMs,
-    });
+    let result: RoundResult;
+    try {
+      result = await runRound(topology, counts, {
+        ...options,
+        workers: options.workers ?? WORKERS[mode],
+        prefix,
+        keys,
+        seed: options.seed + n,
+        calls: Math.min(CALLS_A_ROUND, calls - done),
+        untilMs,
+      });
+    } catch (error) {
+      const isGivenUp = error instanceof UnplannedFailover &&
+        ++givenUp <= MAX_GIVEN_UP;
+      if (!isGivenUp) throw error;
+      console.error(`${mode}, round ${n + 1}: ${error.message}, another one`);
+      untilMs += Date.now() - startMs;
+      continue;
+    }
     done += result.calls;
     totals.rounds.push(result);
     console.error(

@@ -4,11 +4,8 @@
  */
 
 import * as library from "../../mod.ts";
-import {
-  type Attempt,
-  type ScriptCall,
-  ScriptExecutor,
-} from "../../src/redis/executor/executor.ts";
+import { ScriptExecutor } from "../../src/redis/executor/executor.ts";
+import type { ScriptCall } from "../../src/redis/executor/script_call.ts";
 
 /** The look for the own id, on lines marked so. */
 const OWN_ID = /string\.find\([^()]*\)(?=[^\n]*--\[\[own id\]\])/g;
@@ -24,31 +21,21 @@ const BREAKS: ReadonlyMap<string, () => void> = new Map([
   // Lets the shortest script write over any write.
   [
     "own-id:update",
-    () => patch("update", / or string\.find\(ops, old, 2, true\) ~= 2/, ""),
+    () => patch("update", "if string.find(ops, old, 2, true) ~= 2", "if false"),
   ],
   // Turns the rule of retries one way and the other.
   ["retry:always", () => change(() => ({ kind: "idempotent" }))],
   ["retry:never", () => change(() => ({ kind: "non_idempotent" }))],
-  // Lets what was held up be executed whenever it arrives.
-  [
-    "deadline:none",
-    () =>
-      change(({ write }) => ({
-        write: (words, attempt) => write(words, withoutDeadline(attempt)),
-      })),
-  ],
   // Leaves no note of a refusal for a first try that arrives later.
-  ...NAMED.filter((script) => script !== "put").map((script) =>
-    [
-      `refusal:${script}`,
-      () =>
-        patch(
-          script,
-          "if not is_retry then return answer end",
-          "do return answer end",
-        ),
-    ] as const
-  ),
+  [
+    "refusal:create",
+    () =>
+      patch(
+        "create",
+        "if not is_retry then return answer end",
+        "do return answer end",
+      ),
+  ],
 ]);
 
 /** Applies one of the breaks by its name. */
@@ -92,8 +79,4 @@ function change(part: (call: AnyCall) => Partial<AnyCall>): void {
   ScriptExecutor.prototype.run = function <T>(call: ScriptCall<T>): Promise<T> {
     return run.call(this, changed(call as AnyCall)) as Promise<T>;
   };
-}
-
-function withoutDeadline({ isRetry, checksPermissions }: Attempt): Attempt {
-  return { isRetry, checksPermissions, deadlineMs: "" };
 }

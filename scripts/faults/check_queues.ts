@@ -35,10 +35,19 @@ export function messagesOf(truth: Truth, from = 0): Messages {
   return { pushed, taken };
 }
 
+/** Whether a failover has undone a push or a delivery of a message. */
+export function undoneBy(
+  lost: readonly Messages[],
+): (message: string) => boolean {
+  return (message) =>
+    lost.some(({ pushed, taken }) => pushed.has(message) || taken.has(message));
+}
+
 /** The place at which a queue call took effect, where its answer tells. */
 export function queuePoint(
   call: Call,
   { pushed, taken }: Messages,
+  isUndone: (message: string) => boolean,
 ): number | undefined {
   const { operation, token, answer } = call;
   const message = operation === "push"
@@ -46,7 +55,7 @@ export function queuePoint(
     : answer?.is === "messages"
     ? answer.messages[0]
     : undefined;
-  if (message === undefined) return undefined;
+  if (message === undefined || isUndone(message)) return undefined;
   // One that was stored twice is reported; which is whose cannot be told.
   if ((pushed.get(message)?.length ?? 0) > 1) return undefined;
   return (operation === "push" ? pushed : taken).get(message)?.[0];
@@ -78,16 +87,11 @@ export function checkQueues(
   calls: readonly Call[],
   truth: Truth,
   messages: Messages,
-  lostMessages: readonly Messages[],
+  isUndone: (message: string) => boolean,
   windows: ReadonlyMap<Call, Window>,
   findings: Findings,
 ): void {
   const { pushed, taken } = messages;
-  /** Whether a failover has undone a push or a delivery of it. */
-  const isUndone = (message: string) =>
-    lostMessages.some((old) =>
-      old.pushed.has(message) || old.taken.has(message)
-    );
   const delivered = new Map<string, Call>();
   const lost = new Map<string, Call[]>();
   const pushes = new Set<string>();

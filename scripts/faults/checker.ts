@@ -17,6 +17,7 @@ import {
   messagesOf,
   queueFit,
   queuePoint,
+  undoneBy,
 } from "./check_queues.ts";
 import {
   countAt,
@@ -96,18 +97,19 @@ export function check(
     lost: lost.map((old) => ({ ...old, owners: ownersOf(old.truth) })),
     isDuringFailover: ({ startMs, endMs }) =>
       failovers.some(({ fromMs, toMs }) => startMs <= toMs && endMs >= fromMs),
+    messages: messagesOf(truth),
+    isUndone: undoneBy(
+      lost.map(({ truth, common }) => messagesOf(truth, common)),
+    ),
     findings,
   };
   const groups = isOneClock
     ? [timed]
     : Map.groupBy(timed, ({ key }) => key).values();
   const windows = new Map<Call, Window>();
-  const messages = messagesOf(truth);
-  for (const group of groups) checkTimes(group, context, messages, windows);
-  const lostMessages = lost.map(({ truth, common }) =>
-    messagesOf(truth, common)
-  );
-  checkQueues(timed, truth, messages, lostMessages, windows, findings);
+  for (const group of groups) checkTimes(group, context, windows);
+  const { messages, isUndone } = context;
+  checkQueues(timed, truth, messages, isUndone, windows, findings);
   return findings;
 }
 
@@ -117,22 +119,24 @@ interface Context {
   readonly writes: ReadonlyMap<string, readonly Write[]>;
   readonly lost: readonly (LostTruth & { readonly owners: Owners })[];
   readonly isDuringFailover: (call: Call) => boolean;
+  readonly messages: Messages;
+  readonly isUndone: (message: string) => boolean;
   readonly findings: Findings;
 }
 
 /** Checks every answer against what its caller could know. */
 function checkTimes(
   calls: readonly Call[],
-  { truth, owners, writes, lost, isDuringFailover, findings }: Context,
-  messages: Messages,
+  context: Context,
   windows: Map<Call, Window>,
 ): void {
+  const { truth, owners, writes, lost, findings } = context;
   const pointOf = (call: Call): number | undefined => {
     if (RECORD_WRITES.has(call.operation)) {
       return writes.get(call.id)?.[0]?.state.at;
     }
     return QUEUE_OPERATIONS.has(call.operation)
-      ? queuePoint(call, messages)
+      ? queuePoint(call, context.messages, context.isUndone)
       : undefined;
   };
   sweep(calls, pointOf, (call, window) => {
@@ -152,7 +156,7 @@ function checkTimes(
     // A master that has a successor answers until it knows.
     const inLost = lost.some(({ truth, owners, common }) =>
       isTrueIn(truth, owners, { lo: common - 1, hi: Infinity })
-    ) || (isDuringFailover(call) &&
+    ) || (context.isDuringFailover(call) &&
       isTrueIn(truth, owners, { lo: -1, hi: window.hi }));
     if (inLost) {
       findings.fromLostHistory++;

@@ -15,6 +15,7 @@ import {
   type SlotMove,
 } from "./slots.ts";
 import { persistentIn, type Topology } from "./topology.ts";
+import { UnplannedFailover } from "./unplanned_failover.ts";
 
 const SHARDS = 3;
 const REPLICAS = 2;
@@ -66,7 +67,14 @@ export async function startCluster(
   const slots = await slotsOf(owners, shards[0]!.master);
   const moves: SlotMove[] = [];
 
+  const requirePlanned = async () => {
+    for (const { master } of shards) {
+      const [role] = await command(master.server.port, ["ROLE"]);
+      if ((role as unknown[])[0] !== "master") throw new UnplannedFailover();
+    }
+  };
   const move = async (random: Random) => {
+    await requirePlanned();
     const { slot, shard } = slots.get(random.pick(owners))!;
     const fromShard = moves.findLast((move) => move.slot === slot)?.toShard ??
       shard;
@@ -74,17 +82,23 @@ export async function startCluster(
     const [from, to] = [shards[fromShard]!.master, shards[toShard]!.master];
     // Noted first: once it has begun, the histories are to be joined.
     moves.push({ slot, toShard });
-    await moveSlot({
-      slot,
-      owners: owners.filter((owner) => slots.get(owner)!.slot === slot),
-      from: from.server.port,
-      to: to.server.port,
-      fromId: from.id,
-      toId: to.id,
-      masters: shards.map(({ master }) => master.server.port),
-    });
+    try {
+      await moveSlot({
+        slot,
+        owners: owners.filter((owner) => slots.get(owner)!.slot === slot),
+        from: from.server.port,
+        to: to.server.port,
+        fromId: from.id,
+        toId: to.id,
+        masters: shards.map(({ master }) => master.server.port),
+      });
+    } catch (error) {
+      await requirePlanned();
+      throw error;
+    }
   };
   const kill = async (random: Random) => {
+    await requirePlanned();
     const able = [];
     for (const shard of shards) {
       if ((await heirsOf(shard)).length > 0) able.push(shard);
@@ -101,6 +115,7 @@ export async function startCluster(
     await heirsOf(shard);
   };
   const handOver = async (random: Random) => {
+    await requirePlanned();
     const shard = random.pick(shards);
     const old = shard.master;
     const [heir] = await heirsOf(shard);
@@ -140,6 +155,7 @@ export async function startCluster(
       });
     },
     histories: async () => {
+      await requirePlanned();
       const logs = [];
       for (const { master, lostDirs } of shards) {
         const lost = [];

@@ -15,6 +15,7 @@ import {
   type TimeSpan,
   type Topology,
 } from "./topology.ts";
+import { UnplannedFailover } from "./unplanned_failover.ts";
 
 /** Replicas at the start: one is left after the last failover. */
 const REPLICAS = 4;
@@ -158,12 +159,7 @@ export async function startSentinel(prefix: string): Promise<Topology> {
       });
     },
     histories: async () => {
-      const last = await askForMaster();
-      if (last !== master) {
-        console.error("a failover that was not asked for");
-        lostDirs.push({ dir: master.dir });
-        master = last;
-      }
+      if (await askForMaster() !== master) throw new UnplannedFailover();
       const transactions = await readAof(master.dir);
       const lost: LostHistory[] = [];
       for (const { dir, ...rest } of lostDirs) {

@@ -4,6 +4,7 @@ import { createClient } from "redis";
 import type { RedisServer } from "../lib/redis_server.ts";
 import type { FaultCounts } from "./network.ts";
 import type { Random } from "./random.ts";
+import { UnplannedFailover } from "./unplanned_failover.ts";
 
 /** A fault of a server or a topology, and how often it is drawn. */
 export interface ServerFault {
@@ -106,7 +107,7 @@ export async function runServerFaults(
       await fault.run(random);
     } catch (error) {
       console.error(`${fault.kind} failed: ${error}`);
-      if (fault.isVital) throw error;
+      if (fault.isVital || error instanceof UnplannedFailover) throw error;
     }
   }
 }

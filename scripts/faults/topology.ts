@@ -69,7 +69,11 @@ export interface Topology extends AsyncDisposable {
   readonly isUsedUp: boolean;
   /** Whether an instance in two waits for replicas: only then nothing is lost. */
   readonly hasFailovers: boolean;
-  /** Reads what has happened; the servers must be at rest. */
+  /**
+   * Reads what has happened; the servers must be at rest.
+   *
+   * @throws {UnplannedFailover} If it cannot be known.
+   */
   histories(): Promise<History[]>;
 }
 

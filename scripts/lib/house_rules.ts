@@ -132,8 +132,6 @@ export const HOUSE_RULES: HouseRules = {
   },
   pending: [
     { rule: "words", under: "src/mcp/" },
-    { rule: "words", under: "src/redis/" },
-    { rule: "words", under: "src/storage/" },
     { rule: "words", under: "tests/mcp/" },
     { rule: "words", under: "tests/support/proxy.ts" },
     { rule: "circles", under: "tests/mcp/" },

@@ -16,6 +16,7 @@ import type {
 import { splitKey } from "../storage/keys.ts";
 import type { Answer } from "./memory_records.ts";
 import { SortedIndex } from "./sorted_index.ts";
+import { Sweep } from "./sweep.ts";
 
 /** The hints of one queue. */
 class HintQueue {
@@ -50,8 +51,11 @@ export class MemoryDue implements DueStorage {
   readonly #answer: Answer;
   readonly #queues = new Map<string, HintQueue>();
   readonly #subscriptions = new Map<string, Set<Subscription>>();
-  /** Where the sweep of queues that no one claims from goes on. */
-  #sweep: Iterator<string> = this.#queues.keys();
+  /** Frees queues that no one claims from. */
+  readonly #sweep = new Sweep(
+    this.#queues,
+    (queue, now) => this.#live(queue, now),
+  );
 
   constructor(answer: Answer) {
     this.#answer = answer;
@@ -73,7 +77,7 @@ export class MemoryDue implements DueStorage {
       hints.set(key, atMs, expiresAt);
       this.#queues.set(queue, hints);
       if (this.#live(queue, now) && atMs < earliestMs) this.#notify(queue);
-      this.#sweepSome(now);
+      this.#sweep.step(now);
     });
   }
 
@@ -180,14 +184,5 @@ export class MemoryDue implements DueStorage {
     const subscriptions = this.#subscriptions.get(queue);
     subscriptions?.delete(subscription);
     if (subscriptions?.size === 0) this.#subscriptions.delete(queue);
-  }
-
-  /** Looks at two queues an offer, in turn, as `MemoryRecords` does. */
-  #sweepSome(now: number): void {
-    for (let i = 0; i < 2; i++) {
-      const next = this.#sweep.next();
-      if (next.done) this.#sweep = this.#queues.keys();
-      else this.#live(next.value, now);
-    }
   }
 }

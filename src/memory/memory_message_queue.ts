@@ -9,8 +9,9 @@ import {
   QueueFullError,
 } from "../storage/message_queue.ts";
 import type { Answer } from "./memory_records.ts";
+import { Sweep } from "./sweep.ts";
 
-/** What the queues need of their backend. */
+/** The parts of a backend that its queues need. */
 export interface MemoryQueueSource {
   readonly maxRecordBytes: number;
   readonly answer: Answer;
@@ -27,8 +28,8 @@ interface Queue {
 export class MemoryMessageQueue implements MessageQueue {
   readonly #source: MemoryQueueSource;
   readonly #queues = new Map<string, Queue>();
-  /** Where the sweep of queues that no one asks for goes on. */
-  #sweep: Iterator<string> = this.#queues.keys();
+  /** Frees queues that no one asks for. */
+  readonly #sweep = new Sweep(this.#queues, (key, now) => this.#live(key, now));
 
   constructor(source: MemoryQueueSource) {
     this.#source = source;
@@ -50,7 +51,7 @@ export class MemoryMessageQueue implements MessageQueue {
       const end = this.#source.recordEnd(key, now) ?? Infinity;
       queue.expiresAt = end === Infinity ? now + ttlMs : end;
       this.#queues.set(key, queue);
-      this.#sweepSome(now);
+      this.#sweep.step(now);
     });
   }
 
@@ -83,14 +84,5 @@ export class MemoryMessageQueue implements MessageQueue {
     if (queue === undefined || queue.expiresAt > now) return queue;
     this.#queues.delete(key);
     return undefined;
-  }
-
-  /** Looks at two queues a push, in turn, as `MemoryRecords` does. */
-  #sweepSome(now: number): void {
-    for (let i = 0; i < 2; i++) {
-      const next = this.#sweep.next();
-      if (next.done) this.#sweep = this.#queues.keys();
-      else this.#live(next.value, now);
-    }
   }
 }

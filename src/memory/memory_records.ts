@@ -3,14 +3,12 @@
  * itself, its leases and its steps are views of this table.
  */
 
-import type {
-  CreateOptions,
-  ExpectedRecord,
-  WriteOptions,
-} from "../storage/record.ts";
+import type { CreateOptions, WriteOptions } from "../storage/record.ts";
 import {
   checkCreate,
   checkData,
+  type CheckedExpected,
+  type CheckedQuotas,
   type CheckedWrite,
   checkWrite,
 } from "../storage/checks.ts";
@@ -26,6 +24,7 @@ import {
   type StoredLease,
   type StoredRecord,
 } from "./owner_records.ts";
+import { Sweep } from "./sweep.ts";
 
 /**
  * Runs a step at one moment of the clock, in epoch milliseconds. Every error
@@ -33,7 +32,7 @@ import {
  */
 export type Answer = <T>(step: (now: number) => T) => Promise<T>;
 
-/** What the table needs of its backend. */
+/** The parts of a backend that its table of records needs. */
 export interface MemoryRecordsOptions {
   readonly maxRecordBytes: number;
   readonly answer: Answer;
@@ -49,12 +48,6 @@ export interface Write extends KeyParts, CheckedWrite {
   readonly isNamed: boolean;
 }
 
-/** The quotas of a `create`, checked. */
-type Quotas = ReturnType<typeof checkCreate>;
-
-/** What a conditional write expects, checked. */
-type Expected = Exclude<ExpectedRecord, number> & { readonly etag: string };
-
 /** Every record of a backend, by owner. */
 export class MemoryRecords {
   readonly maxRecordBytes: number;
@@ -64,8 +57,11 @@ export class MemoryRecords {
   readonly #trace = new OperationTrace();
   /** Of all keys together: higher than every fence of any life of each. */
   #lastFence = 0;
-  /** Where the sweep of idle owners goes on. */
-  #sweep: Iterator<string> = this.#owners.keys();
+  /** Frees owners who never come back. */
+  readonly #sweep = new Sweep(
+    this.#owners,
+    (owner, now) => this.#expire(owner, now),
+  );
 
   constructor({ maxRecordBytes, answer, onChange }: MemoryRecordsOptions) {
     this.maxRecordBytes = maxRecordBytes;
@@ -88,11 +84,11 @@ export class MemoryRecords {
     key: string,
     data: string,
     options: CreateOptions,
-  ): [Write, Quotas] {
+  ): [Write, CheckedQuotas] {
     return [this.checkWrite(key, data, options.meta), checkCreate(options)];
   }
 
-  /** What a write did, if it was applied before. */
+  /** Finds the result of a write that was applied before. */
   findApplied(write: Write): AppliedWrite | undefined {
     return write.isNamed
       ? this.#trace.find(write.key, write.operationId)
@@ -112,7 +108,11 @@ export class MemoryRecords {
   }
 
   /** @throws {VersionConflictError} If it is another. */
-  getExpected(key: string, expected: Expected, now: number): StoredRecord {
+  getExpected(
+    key: string,
+    expected: CheckedExpected,
+    now: number,
+  ): StoredRecord {
     const record = this.find(splitKey(key), now);
     if (record === undefined || !isExpected(record, expected)) {
       const actual = record?.version ?? 0;
@@ -132,14 +132,14 @@ export class MemoryRecords {
     }
     this.#onChange(key, this.find(write, now) ? version : 0);
     this.#forget(owner);
-    this.#sweepSome(now);
+    this.#sweep.step(now);
     return version;
   }
 
   /** Writes a record that must not exist, if the quotas allow it. */
   create(
     write: Write,
-    { maxRecords = Infinity, maxActive = Infinity }: Quotas,
+    { maxRecords = Infinity, maxActive = Infinity }: CheckedQuotas,
     lease: StoredLease | undefined,
     now: number,
   ): number {
@@ -166,7 +166,7 @@ export class MemoryRecords {
   /** Deletes a record; `true` if it was there, or this deletion had it. */
   delete(
     key: string,
-    expected: Expected | undefined,
+    expected: CheckedExpected | undefined,
     operationId: string | undefined,
     now: number,
   ): boolean {
@@ -232,20 +232,8 @@ export class MemoryRecords {
   #forget(name: string): void {
     if (this.#owners.get(name)?.records.size === 0) this.#owners.delete(name);
   }
-
-  /**
-   * Looks at two owners a write, in turn: owners who never come back are freed
-   * while others write, in less than two rounds of new owners.
-   */
-  #sweepSome(now: number): void {
-    for (let i = 0; i < 2; i++) {
-      const next = this.#sweep.next();
-      if (next.done) this.#sweep = this.#owners.keys();
-      else this.#expire(next.value, now);
-    }
-  }
 }
 
-function isExpected(record: StoredRecord, { version, etag }: Expected) {
+function isExpected(record: StoredRecord, { version, etag }: CheckedExpected) {
   return record.version === version && (etag === "" || record.etag === etag);
 }

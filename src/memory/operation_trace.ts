@@ -3,7 +3,7 @@
  * recognizes a write that is tried again.
  */
 
-/** What a write did. */
+/** The result of a write. */
 export interface AppliedWrite {
   /** The version it made; 0 for a deletion. */
   readonly version: number;
@@ -11,7 +11,10 @@ export interface AppliedWrite {
   readonly fence: number;
 }
 
-/** How long a write is recognized at least, in milliseconds. */
+/**
+ * The shortest time a write is recognized, in milliseconds, unless `MAX_WRITES`
+ * follow sooner.
+ */
 const KEPT_MS = 60_000;
 
 /** The most writes of one generation. */
@@ -27,7 +30,7 @@ export class OperationTrace {
   #older = new Map<string, AppliedWrite>();
   #beganAtMs = -Infinity;
 
-  /** What a write did, if it was applied. */
+  /** Finds the result of a write, if it was applied. */
   find(key: string, operationId: string): AppliedWrite | undefined {
     const name = nameOf(key, operationId);
     return this.#newer.get(name) ?? this.#older.get(name);

@@ -1,4 +1,7 @@
-/** What one owner has in a `MemoryBackend`; the indexes mirror those in Redis. */
+/**
+ * The records of one owner in a `MemoryBackend`; the indexes mirror those in
+ * Redis.
+ */
 
 import type { VersionedRecord } from "../storage/record.ts";
 import type { CheckedWrite } from "../storage/checks.ts";
@@ -30,7 +33,7 @@ export interface StoredRecord {
   steps: Map<string, StoredStep> | undefined;
 }
 
-/** What a record is to become. */
+/** The state a write gives to a record. */
 export interface RecordChange extends CheckedWrite {
   readonly data: string;
   /** The lease the record has from then on. */

@@ -39,7 +39,7 @@ export class SortedIndex {
     return this.#scores.delete(member);
   }
 
-  /** How many members come before a place, itself not counted. */
+  /** Counts the members before a place, itself not counted. */
   rank(place: IndexEntry): number {
     let low = 0;
     let high = this.#entries.length;

@@ -1,4 +1,4 @@
-/** What links of all kinds share: listeners, subscribers and their release. */
+/** The common part of all links: listeners, subscribers and their release. */
 
 import { deadline } from "../util/deadline.ts";
 import type { Emitter, NodeClient } from "./client_like.ts";
@@ -6,7 +6,10 @@ import type { LinkKind, RedisLink } from "./link_types.ts";
 import { NodeSubscriber } from "./node_subscriber.ts";
 import type { Subscriber } from "./subscriber.ts";
 
-/** How long closing waits for answers that are still owed. */
+/**
+ * The longest time closing waits for answers that are still owed, in
+ * milliseconds.
+ */
 const CLOSE_MS = 2000;
 
 /** A client that is ours to close. */

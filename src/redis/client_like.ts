@@ -7,7 +7,7 @@
 
 import { RESP_TYPES } from "redis";
 
-/** What a script is run with. */
+/** The keys and arguments of a script. */
 export interface ScriptInput {
   /** The keys it touches. */
   keys: string[];
@@ -41,7 +41,7 @@ export interface RedisClientLike extends ScriptRunner {
   off(event: string, listener: (...args: unknown[]) => void): unknown;
 }
 
-/** What reports events of a connection. */
+/** A source of events of a connection. */
 export interface Emitter {
   on(event: string, listener: (...args: unknown[]) => void): unknown;
   off(event: string, listener: (...args: unknown[]) => void): unknown;

@@ -32,6 +32,7 @@ import type {
 import { type ConnectTarget, readTarget } from "./connect_target.ts";
 import type { RedisLink, WarningListener } from "./link_types.ts";
 import { OwnedSentinelLink } from "./sentinel_link.ts";
+import type { DurabilityOptions } from "./executor/retry.ts";
 import { checkServer } from "./server_check.ts";
 import { SOCKET_TIMEOUT_MS } from "./watchdog.ts";
 
@@ -43,13 +44,18 @@ export type {
   RedisSentinelSettings,
 } from "./connect_options.ts";
 
-/** How long the first connection and the check of the server may take. */
+/**
+ * The longest time of the first connection and the check of the server, in
+ * milliseconds.
+ */
 const CONNECT_TIMEOUT_MS = 5000;
 
 /** Options of `connectLink`. */
 export interface ConnectLinkOptions {
   /** Called with what an operator should know. */
   readonly onWarning: WarningListener;
+  /** What makes a write durable, if that is asked for. */
+  readonly durability?: DurabilityOptions | undefined;
 }
 
 /** A client that was made, and not connected yet. */
@@ -63,12 +69,12 @@ interface Opening {
  * loss is repaired by the client itself.
  *
  * @throws {TypeError} If the target is nothing that can be connected to.
- * @throws {BackendError} If the server cannot be reached, refuses us or is too
- * old.
+ * @throws {BackendError} If the server cannot be reached, refuses us, is too
+ * old or of another kind than the target says.
  */
 export async function connectLink(
   target: RedisConnectOptions,
-  { onWarning }: ConnectLinkOptions,
+  { onWarning, durability }: ConnectLinkOptions,
 ): Promise<RedisLink> {
   const read = readTarget(target);
   const { address } = read;
@@ -91,7 +97,13 @@ export async function connectLink(
     phase.connected = true;
     link = toLink();
     await within(
-      link.nodeOf("").then((node) => checkServer(node, address, onWarning)),
+      link.nodeOf("").then((node) =>
+        checkServer(node, address, {
+          isCluster: read.kind === "cluster",
+          isDurable: durability !== undefined,
+          onWarning,
+        })
+      ),
     );
     return link;
   } catch (cause) {
@@ -195,7 +207,7 @@ function socketOf(target: ConnectTarget): { connectTimeout?: number } {
   return options?.socket ?? {};
 }
 
-/** What went wrong, and what it was said to be caused by. */
+/** Says what went wrong, and what it was reported to be caused by. */
 function reasonOf(cause: unknown, reported: unknown): string {
   const reason = messageOf(cause);
   const detail = reported === undefined ? reason : messageOf(reported);

@@ -1,4 +1,4 @@
-/** Where `RedisBackend.connect` can connect to. */
+/** The targets of `RedisBackend.connect`. */
 
 /**
  * Options of node-redis' `createClient`. All of its options are handed on;
@@ -24,7 +24,7 @@ export interface RedisClientSettings {
   readonly username?: string;
   /** The password of the ACL user, or of the server. */
   readonly password?: string;
-  /** Where credentials come from, in place of user and password. */
+  /** A source of credentials, in place of user and password. */
   readonly credentialsProvider?: object;
   /** The name shown in `CLIENT LIST`. */
   readonly name?: string;
@@ -57,11 +57,11 @@ export interface RedisClusterSettings {
   /** Maps addresses a Cluster announces to those it is reached at. */
   readonly nodeAddressMap?: object | ((address: string) => unknown);
   /**
-   * How long after a lost node the topology is asked for, in milliseconds.
-   * Default: 500 (node-redis: 5000).
+   * The time from the loss of a node until the topology is asked for, in
+   * milliseconds. Default: 500 (node-redis: 5000).
    */
   readonly topologyRefreshOnReconnectionAttemptStrategy?: number;
-  /** How often a redirected command follows. Default: 16. */
+  /** The most redirections that one command follows. Default: 16. */
   readonly maxCommandRedirections?: number;
 }
 
@@ -95,15 +95,15 @@ export interface RedisSentinelSettings {
   /** Maps addresses a Sentinel announces to those they are reached at. */
   readonly nodeAddressMap?: object | ((address: string) => unknown);
   /**
-   * How often a Sentinel is asked for the master, besides being listened to,
-   * in milliseconds. Default: 1000 (node-redis: never); with a
+   * The time between two questions to a Sentinel for the master, besides
+   * listening to it, in milliseconds. Default: 1000 (node-redis: never); with a
    * `nodeAddressMap` never, since each scan would open all connections again.
    */
   readonly scanInterval?: number;
 }
 
 /**
- * Where to connect to: a `redis[s]://` URL, or options of a client, of a
+ * A target to connect to: a `redis[s]://` URL, or options of a client, of a
  * Cluster (`rootNodes`) or of the master behind Sentinels
  * (`sentinelRootNodes`).
  */

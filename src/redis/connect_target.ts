@@ -7,7 +7,7 @@ import type {
   RedisSentinelSettings,
 } from "./connect_options.ts";
 
-/** What to connect to, and its address for messages: never a password. */
+/** A target, and its address for messages: never a password. */
 export type ConnectTarget =
   | {
     readonly kind: "client";

@@ -1,4 +1,7 @@
-/** What all backends on one client share: calls, events, and the end of both. */
+/**
+ * The common part of all backends on one client: calls, events, and the end of
+ * both.
+ */
 
 import type { BackendError } from "../storage/errors.ts";
 import { CloseSignal } from "../util/close_signal.ts";

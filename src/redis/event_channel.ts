@@ -5,9 +5,9 @@ import { DeadlineError } from "../util/deadline.ts";
 import { Notifier } from "../util/notifier.ts";
 import type { MessageListener, Subscriber } from "./subscriber.ts";
 
-/** What a channel needs of its hub. */
+/** The parts of a hub that its channels need. */
 export interface ChannelSource {
-  /** How long subscribing may take, in milliseconds. */
+  /** The longest time subscribing may take, in milliseconds. */
   readonly timeoutMs: number;
   /** Opens the connection for events, or returns the open one. */
   open(): Promise<Subscriber>;

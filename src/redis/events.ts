@@ -7,19 +7,18 @@ import { BackendError } from "../storage/errors.ts";
 import type { ChangeListener, Subscription } from "../storage/watch_source.ts";
 import { deadline } from "../util/deadline.ts";
 import { EventChannel } from "./event_channel.ts";
+import { isRefusedForNow } from "./executor/reply_errors.ts";
 import type { MessageListener, Subscriber } from "./subscriber.ts";
 
-/** What an {@linkcode EventHub} needs. */
+/** Options of an {@linkcode EventHub}. */
 export interface EventHubOptions {
   /** Opens the connection for events, as `RedisLink.openSubscriber` does. */
   open(): Promise<Subscriber>;
-  /** How long subscribing may take, tries included, in milliseconds. */
+  /** The longest time subscribing may take, tries included, in milliseconds. */
   readonly timeoutMs: number;
-  /** Whether an error of the client may pass. Default: unless refused. */
-  isTransient?(error: unknown): boolean;
 }
 
-/** How long closing waits for the connection, in milliseconds. */
+/** The longest time closing waits for the connection, in milliseconds. */
 const CLOSE_MS = 2000;
 
 /**
@@ -70,7 +69,7 @@ export class EventHub {
       entry = new EventChannel(channel, {
         timeoutMs: this.#options.timeoutMs,
         open: () => this.#open(),
-        isTransient: this.#options.isTransient ?? isTransient,
+        isTransient,
         toError,
         onIdle: (idle) => {
           if (this.#channels.get(channel) === idle) {
@@ -83,7 +82,7 @@ export class EventHub {
     return entry.add(listener, onReset);
   }
 
-  /** How many channels are in use, those being left included. */
+  /** The number of channels in use, those being left included. */
   get size(): number {
     return this.#channels.size;
   }
@@ -132,15 +131,15 @@ function versionOf(message: string): number | undefined {
   return Number.isSafeInteger(version) && version >= 0 ? version : undefined;
 }
 
-/** Refusals of the server that pass: it is starting, busy or failing over. */
-const PASSING =
-  /^(LOADING|BUSY|CLUSTERDOWN|TRYAGAIN|MASTERDOWN|READONLY|MOVED|ASK|UNBLOCKED)\b/;
+/** Refusals that only a subscription meets, and that pass: it has moved. */
+const MOVED = /^(MOVED|ASK|UNBLOCKED) /;
 
 function isTransient(error: unknown): boolean {
   if (error instanceof BackendError) return !error.closed;
   if (error instanceof TypeError) return false;
   const message = error instanceof Error ? error.message : String(error);
-  return !/^[A-Z]{3,} /.test(message) || PASSING.test(message);
+  return !/^[A-Z]{3,} /.test(message) || isRefusedForNow(message) ||
+    MOVED.test(message);
 }
 
 function toError(channel: string, cause: unknown): BackendError {

@@ -1,4 +1,7 @@
-/** What the executor talks to: one way to send, whatever client is behind. */
+/**
+ * The executor's view of a connection: one way to send, whatever client is
+ * behind.
+ */
 
 import type { NodeClient } from "./client_like.ts";
 import type { Subscriber } from "./subscriber.ts";
@@ -44,7 +47,7 @@ export interface RedisLink {
   /** The client of the node that `key` is written to, to be duplicated. */
   nodeOf(key: string): Promise<NodeClient>;
   /**
-   * Learns the topology of a Cluster anew where the node of `key` is another
+   * Learns the topology of a Cluster again where the node of `key` is another
    * by now. Never rejects.
    */
   rediscover(key: string): Promise<void>;

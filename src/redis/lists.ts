@@ -18,25 +18,25 @@ import { splitPrefix } from "../storage/keys.ts";
 import { writeScriptInput } from "./executor/script.ts";
 import { LUA_DROP_STALE } from "./lua/drop_stale.ts";
 import { LUA_LIST_PAGE } from "./lua/list_page.ts";
-import type { RecordCalls } from "./record_calls.ts";
+import { readCall } from "./read_call.ts";
 import type { RedisContext } from "./redis_context.ts";
 
 /** The most tasks one call names where all are wanted. */
 const NAME_CHUNK = 2000;
 
-/** How many tasks at once are asked whether they live. */
+/** The number of tasks that are looked up together to find one that lives. */
 const LOOK_AHEAD = 100;
 
 /** Names of tasks, in order, and the place behind the last of them. */
 interface NamedTasks {
   readonly tasks: string[];
-  /** Where more may follow; `undefined`: nowhere. */
+  /** The place behind which more may follow; `undefined`: there are no more. */
   readonly next: Position | undefined;
   /** Whether it is not known that more follow there. */
   readonly isOpen: boolean;
 }
 
-/** What a list asks for. */
+/** The options of a list, checked. */
 interface ListQuery {
   readonly order: PageOrder;
   readonly limit: number;
@@ -46,11 +46,9 @@ interface ListQuery {
 /** The lists of a backend. */
 export class RedisLists {
   readonly #context: RedisContext;
-  readonly #calls: RecordCalls;
 
-  constructor(context: RedisContext, calls: RecordCalls) {
+  constructor(context: RedisContext) {
     this.#context = context;
-    this.#calls = calls;
   }
 
   /** Reads all live records of an owner, oldest first. */
@@ -204,7 +202,7 @@ export class RedisLists {
   ): Promise<KeyedRecord[]> {
     const found = await Promise.all(tasks.map((task) => {
       const key = prefix + task;
-      const reading = this.#context.run(this.#calls.read(key));
+      const reading = this.#context.run(readCall(this.#context, key));
       return damaged === undefined ? reading : reading.catch((error) => {
         if (error instanceof InvalidDataError) return { key, error };
         throw error;

@@ -32,7 +32,10 @@ interface Connection {
 
 interface Subscription {
   readonly listeners: Set<MessageListener>;
-  /** Where it is or is being made; without one, it is to be restored. */
+  /**
+   * The connection it is made on, or being made; without one, it is to be
+   * restored.
+   */
   connection?: Connection | undefined;
   /** Resolves once it is acknowledged. */
   made?: Promise<void> | undefined;

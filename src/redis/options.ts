@@ -16,7 +16,7 @@ import { KeySchema, type KeySchemaName } from "./key_schema.ts";
 /** Options of a {@linkcode RedisBackend}. */
 export interface RedisBackendOptions {
   /**
-   * What every key begins with, without braces. Default: `"mcp"`, or `"pmcp"`
+   * The beginning of every key, without braces. Default: `"mcp"`, or `"pmcp"`
    * under that schema.
    */
   readonly prefix?: string | undefined;
@@ -27,9 +27,12 @@ export interface RedisBackendOptions {
   readonly schema?: KeySchemaName | undefined;
   /** The largest record, in bytes of UTF-8. Default: 8 MiB. */
   readonly maxRecordBytes?: number | undefined;
-  /** How long an operation may try when the connection is lost. */
+  /** Bounds on the tries of an operation, such as after a lost connection. */
   readonly retry?: RetryOptions | undefined;
-  /** How many replicas must have a write. Default: none are waited for. */
+  /**
+   * Conditions under which a write counts as durable. Default: none are waited
+   * for.
+   */
   readonly durability?: DurabilityOptions | undefined;
   /**
    * The longest a watch sleeps before it reads again without an event, in
@@ -78,12 +81,13 @@ export function resolveOptions(
 ): ResolvedOptions {
   requireInteger("maxRecordBytes", maxRecordBytes, 1);
   requireInteger("watchRefreshMs", watchRefreshMs, 1, MAX_TIMER_MS);
+  const timeoutMs = checkRetry(retry);
   return {
     schema: new KeySchema(schema, prefix),
     maxRecordBytes,
     watchRefreshMs,
-    timeoutMs: checkRetry(retry),
-    durability: checkDurability(durability),
+    timeoutMs,
+    durability: checkDurability(durability, timeoutMs),
     onWarning,
   };
 }

@@ -1,51 +1,29 @@
 /**
- * The calls that read and write one record: which script, with which keys and
- * arguments, and what its answer means. `RedisBackend` and `RedisLeases` run
- * them.
+ * The calls that write one record: which script, with which keys and arguments,
+ * and what its answer means. `RecordWrites` runs them.
  */
 
-import type { PutIfVersionOptions, RecordMeta } from "../storage/record.ts";
-import type { CheckedWrite } from "../storage/checks.ts";
+import type { CheckedExpected, CheckedWrite } from "../storage/checks.ts";
 import {
   CapacityExceededError,
   VersionConflictError,
 } from "../storage/errors.ts";
 import { type KeyParts, splitKey } from "../storage/keys.ts";
 import type { LeaseRequest } from "../storage/leases.ts";
-import {
-  type Attempt,
-  type ScriptCall,
-  UNDECIDED,
-} from "./executor/executor.ts";
 import { writeScriptInput } from "./executor/script.ts";
+import type { Attempt, ScriptCall } from "./executor/script_call.ts";
 import type { KeySchema } from "./key_schema.ts";
 import { LUA_CREATE } from "./lua/create.ts";
 import { LUA_DELETE } from "./lua/delete.ts";
-import { RECORD_FIELDS } from "./lua/get.ts";
-import { LUA_GET } from "./lua/get.ts";
 import { LUA_PUT } from "./lua/put.ts";
 import { LUA_PUT_IF_VERSION } from "./lua/put_if_version.ts";
-import type { RECORD_KEYS } from "./lua/record_script.ts";
 import { REPLY } from "./lua/reply.ts";
 import { LUA_UPDATE } from "./lua/update.ts";
+import { RecordNames } from "./record_names.ts";
 import type { RedisContext } from "./redis_context.ts";
-import {
-  readAnswer,
-  readRecord,
-  type RecordFields,
-  type StoredRecord,
-} from "./replies.ts";
+import { readAnswer } from "./replies.ts";
 
-/** What a conditional write expects, checked. */
-export interface Expected {
-  readonly version: number;
-  /** Empty: any. */
-  readonly etag: string;
-  /** What else the caller knows of the record as it is. */
-  readonly meta?: RecordMeta | undefined;
-}
-
-/** What a conditional write asks of a lease. */
+/** The condition of a write on a lease. */
 export interface LeaseRule {
   readonly fence: number;
   readonly rule: "holds" | "releases" | "lapsed";
@@ -58,42 +36,7 @@ export interface RecordWrite extends CheckedWrite {
   readonly data: string;
 }
 
-/** The names of one record in Redis, each made when it is asked for. */
-class RecordNames implements Record<typeof RECORD_KEYS[number], string> {
-  readonly #schema: KeySchema;
-  readonly #owner: string;
-  readonly task: string;
-  readonly record: string;
-
-  constructor(schema: KeySchema, { owner, task }: KeyParts) {
-    this.#schema = schema;
-    this.#owner = owner;
-    this.task = task;
-    this.record = schema.record(owner, task);
-  }
-
-  get created_index(): string {
-    return this.#schema.createdIndex(this.#owner);
-  }
-
-  get expiry_index(): string {
-    return this.#schema.expiryIndex(this.#owner);
-  }
-
-  get active_index(): string {
-    return this.#schema.activeIndex(this.#owner);
-  }
-
-  get gone(): string {
-    return this.#schema.gone(this.#owner, this.task);
-  }
-
-  get channel(): string {
-    return this.#schema.events(this.#owner, this.task);
-  }
-}
-
-/** Makes the calls of one backend. */
+/** Makes the calls of one backend that write a record. */
 export class RecordCalls {
   readonly #schema: KeySchema;
   readonly #context: RedisContext;
@@ -101,48 +44,6 @@ export class RecordCalls {
   constructor(context: RedisContext) {
     this.#context = context;
     this.#schema = context.schema;
-  }
-
-  /** Reads the live record; a plain command, unless its expiry is in doubt. */
-  read(key: string): ScriptCall<StoredRecord | undefined> {
-    const { owner, task } = splitKey(key);
-    const record = this.#schema.record(owner, task);
-    return {
-      what: () => `get ${JSON.stringify(key)}`,
-      key,
-      route: record,
-      kind: "read",
-      write: (words) => void words.push("HMGET", record, ...RECORD_FIELDS),
-      decode: (answer) => {
-        const { clock } = this.#context;
-        const found = readRecord(key, answer as RecordFields, clock);
-        return found === "doubt" ? UNDECIDED : found;
-      },
-      otherwise: () => this.#readInDoubt(key, record),
-    };
-  }
-
-  /** Reads the record where only the server can say whether it is live. */
-  #readInDoubt(
-    key: string,
-    record: string,
-  ): ScriptCall<StoredRecord | undefined> {
-    return {
-      what: () => `get ${JSON.stringify(key)}`,
-      key,
-      route: record,
-      script: LUA_GET,
-      kind: "read",
-      write: (words) =>
-        writeScriptInput(words, LUA_GET, { keys: { record }, args: {} }),
-      decode: (answer) => {
-        const fields = answer as RecordFields;
-        if (fields.length === 0) return undefined;
-        // The server has decided: no clock of ours doubts it again.
-        const found = readRecord(key, fields, NEVER_LATER);
-        return found === "doubt" ? undefined : found;
-      },
-    };
   }
 
   /** Writes a record whatever is stored. */
@@ -169,7 +70,7 @@ export class RecordCalls {
   /** Writes a record if it is the expected one. */
   putIfVersion(
     write: RecordWrite,
-    expected: Expected,
+    expected: CheckedExpected,
     lease?: LeaseRule,
   ): ScriptCall<number> {
     const names = new RecordNames(this.#schema, write.parts);
@@ -179,14 +80,15 @@ export class RecordCalls {
 
   #compareAndSwap(
     write: RecordWrite,
-    { version, etag }: Expected,
+    expected: CheckedExpected,
     lease: LeaseRule | undefined,
     names: RecordNames,
   ): ScriptCall<number> {
     const { key } = write;
+    const { version } = expected;
     const args = {
       ...writeArgs(write, names),
-      expected: etag === "" ? `${version}.` : `${version}.${etag} `,
+      expected: newestEntry(expected),
       fence: lease === undefined ? "" : String(lease.fence),
       lease_rule: lease?.rule ?? "",
     };
@@ -216,7 +118,7 @@ export class RecordCalls {
   /** The shortest way to the same, where enough is known of the record. */
   #update(
     write: RecordWrite,
-    expected: Expected,
+    expected: CheckedExpected,
     lease: LeaseRule | undefined,
     names: RecordNames,
   ): ScriptCall<number> | undefined {
@@ -320,7 +222,7 @@ export class RecordCalls {
   delete(
     key: string,
     operationId: string,
-    expected: Expected | undefined,
+    expected: CheckedExpected | undefined,
   ): ScriptCall<boolean> {
     const names = new RecordNames(this.#schema, splitKey(key));
     return {
@@ -338,11 +240,7 @@ export class RecordCalls {
             task: names.task,
             channel: names.channel,
             op: operationId,
-            expected: expected === undefined
-              ? ""
-              : expected.etag === ""
-              ? `${expected.version}.`
-              : `${expected.version}.${expected.etag} `,
+            expected: expected === undefined ? "" : newestEntry(expected),
             ...this.#perTry(attempt),
           },
         }),
@@ -371,13 +269,9 @@ export class RecordCalls {
   }
 }
 
-/** What a `putIfVersion` asks of a lease, as a rule. */
-export function leaseRuleOf(
-  { fence, releaseLease }: PutIfVersionOptions,
-): LeaseRule | undefined {
-  return fence === undefined
-    ? undefined
-    : { fence, rule: releaseLease ? "releases" : "holds" };
+/** The text that the trace of the expected record begins with. */
+function newestEntry({ version, etag }: CheckedExpected): string {
+  return etag === "" ? `${version}.` : `${version}.${etag} `;
 }
 
 /** The arguments that all scripts that write one record share. */
@@ -395,6 +289,3 @@ function writeArgs(
     op: operationId,
   };
 }
-
-/** A clock that no expiry has passed. */
-const NEVER_LATER = { now: () => -Infinity };

@@ -20,19 +20,13 @@ import type {
 } from "../storage/record.ts";
 import {
   checkCreate,
-  checkData,
   checkDelete,
   checkExpected,
   checkFencing,
-  checkWrite,
 } from "../storage/checks.ts";
-import {
-  CapacityExceededError,
-  NotFoundError,
-  VersionConflictError,
-} from "../storage/errors.ts";
-import { makePrefix, parseKey, splitKey } from "../storage/keys.ts";
-import type { LeaseRequest, LeaseStorage } from "../storage/leases.ts";
+import { NotFoundError } from "../storage/errors.ts";
+import { splitKey } from "../storage/keys.ts";
+import type { LeaseStorage } from "../storage/leases.ts";
 import type { DueStorage } from "../storage/due.ts";
 import type { MessageQueue } from "../storage/message_queue.ts";
 import type { StepStorage } from "../storage/steps.ts";
@@ -45,13 +39,8 @@ import { Connection } from "./connection.ts";
 import { borrowLink } from "./link.ts";
 import { RedisLists } from "./lists.ts";
 import { type RedisBackendOptions, resolveOptions } from "./options.ts";
-import {
-  type Expected,
-  type LeaseRule,
-  leaseRuleOf,
-  RecordCalls,
-  type RecordWrite,
-} from "./record_calls.ts";
+import { readCall } from "./read_call.ts";
+import { leaseRuleOf, RecordWrites, remaining } from "./record_writes.ts";
 import type { RedisContext } from "./redis_context.ts";
 import { RedisDue } from "./redis_due.ts";
 import { RedisLeases } from "./redis_leases.ts";
@@ -96,9 +85,9 @@ export class RedisBackend implements StorageBackend {
   readonly due: DueStorage;
   readonly #options: RedisBackendOptions;
   readonly #context: RedisContext;
-  readonly #calls: RecordCalls;
   readonly #lists: RedisLists;
   readonly #watches: WatchHub;
+  readonly #writes: RecordWrites;
   readonly #closed = new CloseSignal();
   /** Shared with the backends that `withPrefix` makes. */
   readonly #connection: Connection;
@@ -135,8 +124,7 @@ export class RedisBackend implements StorageBackend {
       },
     };
     this.#context = context;
-    this.#calls = new RecordCalls(context);
-    this.#lists = new RedisLists(context, this.#calls);
+    this.#lists = new RedisLists(context);
     this.#watches = new WatchHub({
       closed: [this.#closed, connection.ended],
       refreshMs: resolved.watchRefreshMs,
@@ -147,15 +135,11 @@ export class RedisBackend implements StorageBackend {
         return events.changes(context.schema.events(owner, task), listener);
       },
     });
+    this.#writes = new RecordWrites(context, this.#lists, this.#watches);
     this.queues = new RedisMessageQueue(context);
     this.steps = new RedisSteps(context);
     this.due = new RedisDue(context);
-    this.leases = new RedisLeases(context, {
-      check: (key, data, meta) => this.#check(key, data, meta),
-      create: (write, quotas, lease) => this.#create(write, quotas, lease),
-      putIfVersion: (write, expected, rule) =>
-        this.#putIfVersion(write, expected, rule),
-    });
+    this.leases = new RedisLeases(context, this.#writes);
   }
 
   /**
@@ -182,7 +166,7 @@ export class RedisBackend implements StorageBackend {
     return new RedisBackend(asClient(connection), options);
   }
 
-  /** What every key of this backend begins with. */
+  /** The beginning of every key of this backend. */
   get prefix(): string {
     return this.#context.schema.prefix;
   }
@@ -202,7 +186,7 @@ export class RedisBackend implements StorageBackend {
   }
 
   async get(key: string): Promise<VersionedRecord> {
-    const stored = await this.#context.run(this.#calls.read(key));
+    const stored = await this.#context.run(readCall(this.#context, key));
     // No later watch of this backend begins with less.
     this.#watches.saw(key, stored?.record ?? 0);
     if (stored === undefined) throw new NotFoundError(key);
@@ -210,12 +194,7 @@ export class RedisBackend implements StorageBackend {
   }
 
   async put(key: string, data: string, meta?: WriteOptions): Promise<number> {
-    const write = this.#check(key, data, meta);
-    return await this.#written(
-      write,
-      this.#context.run(this.#calls.put(write)),
-      "kept",
-    );
+    return await this.#writes.put(this.#writes.check(key, data, meta));
   }
 
   async putIfVersion(
@@ -224,9 +203,9 @@ export class RedisBackend implements StorageBackend {
     expected: ExpectedRecord,
     meta: PutIfVersionOptions = {},
   ): Promise<number> {
-    const write = this.#check(key, data, meta);
+    const write = this.#writes.check(key, data, meta);
     checkFencing(meta);
-    return await this.#putIfVersion(
+    return await this.#writes.putIfVersion(
       write,
       checkExpected(expected),
       leaseRuleOf(meta),
@@ -236,16 +215,7 @@ export class RedisBackend implements StorageBackend {
   async delete(key: string, options: DeleteOptions = {}): Promise<boolean> {
     splitKey(key);
     const { operationId, expected } = checkDelete(options);
-    const own = this.#watches.writing(key);
-    try {
-      const was = await this.#context.run(
-        this.#calls.delete(key, operationId, expected),
-      );
-      own.done("deleted");
-      return was;
-    } finally {
-      own.done();
-    }
+    return await this.#writes.delete(key, operationId, expected);
   }
 
   async listByPrefix(prefix: string): Promise<KeyedRecord[]> {
@@ -265,8 +235,8 @@ export class RedisBackend implements StorageBackend {
     data: string,
     options: CreateOptions = {},
   ): Promise<number> {
-    const write = this.#check(key, data, options.meta);
-    await this.#create(write, checkCreate(options));
+    const write = this.#writes.check(key, data, options.meta);
+    await this.#writes.create(write, checkCreate(options));
     return 1;
   }
 
@@ -301,102 +271,13 @@ export class RedisBackend implements StorageBackend {
     this.#connection.ended.throwIfClosed();
   }
 
-  #check(key: string, data: string, meta?: WriteOptions): RecordWrite {
-    const parts = splitKey(key);
-    checkData(key, data, this.#context.maxRecordBytes);
-    const { expiresAt, createdAt, active, operationId } = checkWrite(
-      key,
-      data,
-      meta,
-    );
-    return { key, parts, data, expiresAt, createdAt, active, operationId };
-  }
-
   async #readWatched(key: string): Promise<WatchedRecord | undefined> {
-    const stored = await this.#context.run(this.#calls.read(key));
+    const stored = await this.#context.run(readCall(this.#context, key));
     if (stored === undefined) return undefined;
-    return { ...stored.record, ...this.#remaining(stored.expiresAtMs) };
-  }
-
-  #remaining(expiresAtMs: number | undefined): { remainingMs?: number } {
-    return expiresAtMs === undefined
-      ? {}
-      : { remainingMs: expiresAtMs - this.#context.clock.now() };
-  }
-
-  async #create(
-    write: RecordWrite,
-    { maxRecords, maxActive }: ReturnType<typeof checkCreate>,
-    lease?: LeaseRequest,
-  ): Promise<number> {
-    const call = this.#calls.create(write, maxRecords, maxActive, lease);
-    const run = () =>
-      this.#written(write, this.#context.run(call), undefined, () => 1);
-    try {
-      return await run();
-    } catch (error) {
-      const isFull = error instanceof CapacityExceededError &&
-        error.unit !== "bytes";
-      if (!isFull || !this.#context.schema.isShared) throw error;
-      // Other writers leave their expired tasks in the index: it is counted
-      // again before a record is refused.
-      await this.#lists.dropStale(makePrefix(parseKey(write.key).owner));
-      return await run();
-    }
-  }
-
-  #putIfVersion(
-    write: RecordWrite,
-    expected: Expected,
-    rule?: LeaseRule,
-  ): Promise<number> {
-    const call = this.#calls.putIfVersion(write, expected, rule);
-    const keepsLease = rule === undefined || rule.rule === "holds";
-    return this.#written(
-      write,
-      this.#context.run(call),
-      keepsLease ? "kept" : undefined,
-    );
-  }
-
-  /** Tells the watches of this backend what a write of its own has left. */
-  #written(
-    write: RecordWrite,
-    result: Promise<number>,
-    lease: "kept" | undefined,
-    versionOf?: (result: number) => number,
-  ): Promise<number> {
-    // A watch that begins while the write is under way reads for itself.
-    return this.#watches.isWatched(write.key)
-      ? this.#tell(write, result, lease, versionOf)
-      : result;
-  }
-
-  async #tell(
-    { key, data, operationId, expiresAt }: RecordWrite,
-    result: Promise<number>,
-    lease: "kept" | undefined,
-    versionOf: (result: number) => number = (version) => version,
-  ): Promise<number> {
-    const own = this.#watches.writing(key);
-    try {
-      const value = await result;
-      own.done({
-        data,
-        version: versionOf(value),
-        etag: operationId,
-        lease,
-        ...this.#remaining(expiresAt),
-      });
-      return value;
-    } catch (error) {
-      if (error instanceof VersionConflictError) {
-        this.#watches.saw(key, error.actual);
-      }
-      throw error;
-    } finally {
-      own.done();
-    }
+    return {
+      ...stored.record,
+      ...remaining(this.#context, stored.expiresAtMs),
+    };
   }
 }
 

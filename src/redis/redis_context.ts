@@ -1,6 +1,6 @@
-/** What the parts of a `RedisBackend` share. */
+/** The common ground of the parts of a `RedisBackend`. */
 
-import type { ScriptCall } from "./executor/executor.ts";
+import type { ScriptCall } from "./executor/script_call.ts";
 import type { ServerClock } from "./executor/server_clock.ts";
 import type { EventHub } from "./events.ts";
 import type { KeySchema } from "./key_schema.ts";

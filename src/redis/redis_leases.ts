@@ -20,36 +20,21 @@ import type {
   LeaseRequest,
   LeaseStorage,
 } from "../storage/leases.ts";
-import type { ScriptCall } from "./executor/executor.ts";
 import { writeScriptInput } from "./executor/script.ts";
+import type { ScriptCall } from "./executor/script_call.ts";
 import { LUA_LEASE_ACQUIRE } from "./lua/lease_acquire.ts";
 import { LUA_LEASE_RELEASE } from "./lua/lease_release.ts";
 import { LUA_LEASE_RENEW } from "./lua/lease_renew.ts";
-import type { LeaseRule, RecordWrite } from "./record_calls.ts";
+import type { RecordWrites } from "./record_writes.ts";
 import type { RedisContext } from "./redis_context.ts";
 import { readAnswer } from "./replies.ts";
-
-/** What leases need of the writes of records. */
-export interface LeasedWrites {
-  check(key: string, data: string, meta?: WriteOptions): RecordWrite;
-  create(
-    write: RecordWrite,
-    options: ReturnType<typeof checkCreate>,
-    lease: LeaseRequest,
-  ): Promise<number>;
-  putIfVersion(
-    write: RecordWrite,
-    expected: ReturnType<typeof checkExpected>,
-    rule: LeaseRule,
-  ): Promise<number>;
-}
 
 /** Every promise of `LeaseStorage`, on Redis. */
 export class RedisLeases implements LeaseStorage {
   readonly #context: RedisContext;
-  readonly #writes: LeasedWrites;
+  readonly #writes: RecordWrites;
 
-  constructor(context: RedisContext, writes: LeasedWrites) {
+  constructor(context: RedisContext, writes: RecordWrites) {
     this.#context = context;
     this.#writes = writes;
   }
@@ -159,8 +144,10 @@ export class RedisLeases implements LeaseStorage {
     return this.#context.schema.record(owner, task);
   }
 
-  /** What calls by fence share. No replica is waited for: a lease lost in a
-   * failover is a lease that has ended. */
+  /**
+   * Makes the common part of calls by fence. No replica is waited for: a lease
+   * lost in a failover is a lease that has ended.
+   */
   #byFence(
     verb: string,
     key: string,

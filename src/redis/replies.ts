@@ -1,6 +1,8 @@
-/** What scripts and HMGET answer, as records and errors that name the key. */
+/**
+ * Turns the answers of scripts and HMGET into records, and into errors that
+ * name the key.
+ */
 
-import type { VersionedRecord } from "../storage/record.ts";
 import {
   BackendError,
   FencedError,
@@ -8,7 +10,7 @@ import {
   LeaseConflictError,
   NotFoundError,
 } from "../storage/errors.ts";
-import type { LeaseState } from "../storage/record.ts";
+import type { LeaseState, VersionedRecord } from "../storage/record.ts";
 import type { ServerClock } from "./executor/server_clock.ts";
 import { REPLY } from "./lua/reply.ts";
 

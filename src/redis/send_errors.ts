@@ -1,6 +1,6 @@
 /**
- * What a rejected command leaves open: was it sent? Says so for every error of
- * node-redis 6, whose classes differ by constructor and not by `name`.
+ * Tells whether a rejected command was sent, for every error of node-redis 6,
+ * whose classes differ by constructor and not by `name`.
  *
  * @module
  */

@@ -10,7 +10,7 @@ import {
 import { NotSentError } from "./send_errors.ts";
 import { Watchdog } from "./watchdog.ts";
 
-/** What both have in common. */
+/** The common part of both. */
 abstract class SentinelLink extends BaseLink {
   readonly kind = "sentinel";
   protected readonly sentinel: SentinelClient;
@@ -32,7 +32,7 @@ abstract class SentinelLink extends BaseLink {
   }
 }
 
-/** How long a command may wait for a loan, in milliseconds. */
+/** The longest time a command may wait for a loan, in milliseconds. */
 const MAX_HELD_MS = 250;
 
 function noMaster(): NotSentError {

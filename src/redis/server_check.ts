@@ -1,25 +1,48 @@
-/** What a server is asked once, when a connection to it is opened. */
+/** Checks a server once, when a connection to it is opened. */
 
 import { BackendError } from "../storage/errors.ts";
 import type { NodeClient } from "./client_like.ts";
 import type { WarningListener } from "./link_types.ts";
 import { isErrorReply } from "./send_errors.ts";
 
+/** What is expected of a server, and who is told what is doubtful. */
+export interface ServerCheckOptions {
+  /** Whether the client knows the other nodes of a Cluster. */
+  readonly isCluster: boolean;
+  /** Whether writes wait for replicas. */
+  readonly isDurable: boolean;
+  readonly onWarning: WarningListener;
+}
+
 /**
- * Checks a server's version and eviction policy, in one round trip. A user
- * that may not ask is not refused.
+ * Checks a server's version, mode and eviction policy, and that it takes
+ * `WAIT` where that is needed, in one round trip. A user that may not ask for
+ * the first three is not refused.
  *
- * @throws {BackendError} If the server is too old.
+ * @throws {BackendError} If the server is too old, a Sentinel, a node of a
+ * Cluster whose other nodes the client does not know, or refuses `WAIT`.
  */
 export async function checkServer(
   client: NodeClient,
   address: string,
-  onWarning: WarningListener,
+  { isCluster, isDurable, onWarning }: ServerCheckOptions,
 ): Promise<void> {
   const [server, memory] = await Promise.all([
     ask(client, "server"),
     ask(client, "memory"),
+    isDurable ? requireWait(client, address) : undefined,
   ]);
+  const mode = server.get("redis_mode") ?? server.get("server_mode");
+  if (mode === "sentinel") {
+    throw new BackendError(
+      `the server at ${address} is a Sentinel: expected { sentinelRootNodes, name } to find its master`,
+    );
+  }
+  if (mode === "cluster" && !isCluster) {
+    throw new BackendError(
+      `the server at ${address} is a node of a Cluster: expected { rootNodes } to find the others`,
+    );
+  }
   const { name, version, oldest } = versionOf(server);
   if (version !== undefined && isOlder(version, oldest)) {
     throw new BackendError(
@@ -31,6 +54,23 @@ export async function checkServer(
   if (policy !== undefined && policy !== "noeviction" && limit > 0) {
     onWarning(
       `the server at ${address} deletes keys when it runs out of memory (maxmemory-policy is ${policy}, maxmemory ${limit} bytes): tasks can vanish before their time; set maxmemory-policy to noeviction`,
+    );
+  }
+}
+
+async function requireWait(
+  client: NodeClient,
+  address: string,
+): Promise<void> {
+  try {
+    await client.sendCommand(["WAIT", "0", "0"]);
+  } catch (cause) {
+    if (!isErrorReply(cause)) throw cause;
+    throw new BackendError(
+      `the server at ${address} refuses WAIT, which durability needs: ${
+        (cause as Error).message
+      }`,
+      { cause },
     );
   }
 }

@@ -1,4 +1,4 @@
-/** What change events are received on, whatever kind of client is behind. */
+/** A receiver of change events, whatever kind of client is behind. */
 
 /** Called with each message of a channel. */
 export type MessageListener = (message: string) => void;

@@ -8,15 +8,15 @@
 
 import type { NodeClient } from "./client_like.ts";
 
-/** How often a connection is asked, in milliseconds. */
+/** The time between two questions to a connection, in milliseconds. */
 const TICK_MS = 750;
 
 /** After how many ticks without an answer a connection counts as silent. */
 const SILENT_TICKS = 4;
 
 /**
- * How long a socket may be without any traffic, in milliseconds. Bounds the
- * handshake, during which there is no `PING` yet.
+ * The longest time a socket may be without any traffic, in milliseconds. Bounds
+ * the handshake, during which there is no `PING` yet.
  */
 export const SOCKET_TIMEOUT_MS = 4000;
 

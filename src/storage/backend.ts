@@ -34,7 +34,7 @@ import type {
  * `maxRecordBytes`.
  *
  * Every write has a name, its operation id. A write that is tried again is
- * recognized by it, whoever has written since: it is applied at most once, and
+ * recognized by it, also after other writes: it is applied at most once, and
  * the answer says what it did. Where that can no longer be decided, or the
  * time for it has run out, the answer is a `BackendError` with the `outcome`
  * `"unknown"`, never an invented conflict or success.

@@ -14,20 +14,20 @@ import type {
   WriteOptions,
 } from "./record.ts";
 import { decodeCursor, type Position } from "./cursor.ts";
+import { metaOfData } from "./data_meta.ts";
 import { CapacityExceededError, InvalidDataError } from "./errors.ts";
 import type { LeaseRequest } from "./leases.ts";
 import { newOperationId } from "./operation_id.ts";
-import { parseTime } from "../util/time.ts";
+import { MAX_TIMER_MS } from "../util/wake_timer.ts";
 import { isWellFormed } from "../util/well_formed.ts";
+
+export { MAX_TIMER_MS } from "../util/wake_timer.ts";
 
 /** The default of `maxRecordBytes`: 8 MiB. */
 export const DEFAULT_MAX_RECORD_BYTES: number = 8 * 1024 * 1024;
 
 /** The most records a page may have. */
 export const MAX_PAGE_LIMIT = 1000;
-
-/** The longest time a timer can wait: 32 bits of milliseconds. */
-export const MAX_TIMER_MS: number = 2 ** 31 - 1;
 
 /** The last moment a `Date` can name, in epoch milliseconds. */
 const MAX_TIME_MS = 8.64e15;
@@ -49,7 +49,7 @@ export function checkData(key: string, data: string, maxBytes: number): void {
   }
 }
 
-/** What every write of a record needs besides its text. */
+/** The checked options of a write, which it needs besides its text. */
 export interface CheckedWrite {
   /** Epoch milliseconds; `undefined`: never. */
   readonly expiresAt: number | undefined;
@@ -101,20 +101,32 @@ function isOperationId(text: unknown): boolean {
   return typeof text === "string" && /^[A-Za-z0-9_-]{8,64}$/.test(text);
 }
 
-/** The quotas of a `create`. */
-export function checkCreate({ maxRecords, maxActive }: CreateOptions): {
-  maxRecords: number | undefined;
-  maxActive: number | undefined;
-} {
+/** The quotas of a `create`, checked; `undefined`: none. */
+export interface CheckedQuotas {
+  readonly maxRecords: number | undefined;
+  readonly maxActive: number | undefined;
+}
+
+/** Checks the quotas of a `create`. */
+export function checkCreate(
+  { maxRecords, maxActive }: CreateOptions,
+): CheckedQuotas {
   if (maxRecords !== undefined) requireInteger("maxRecords", maxRecords, 0);
   if (maxActive !== undefined) requireInteger("maxActive", maxActive, 0);
   return { maxRecords, maxActive };
 }
 
-/** What a conditional write expects; the etag is empty where any will do. */
-export function checkExpected(
-  expected: ExpectedRecord,
-): { version: number; etag: string; meta: RecordMeta | undefined } {
+/** The record a conditional write expects, checked. */
+export interface CheckedExpected {
+  readonly version: number;
+  /** Empty: any. */
+  readonly etag: string;
+  /** The caller's further knowledge of the record as it is. */
+  readonly meta: RecordMeta | undefined;
+}
+
+/** Checks what a conditional write expects. */
+export function checkExpected(expected: ExpectedRecord): CheckedExpected {
   const { version, etag = "", meta } = typeof expected === "object" &&
       expected !== null
     ? expected
@@ -128,7 +140,7 @@ export function checkExpected(
   return { version, etag, meta };
 }
 
-/** What a `putIfVersion` asks of a lease. */
+/** Checks what a `putIfVersion` asks of a lease. */
 export function checkFencing(
   { fence, releaseLease = false }: PutIfVersionOptions = {},
 ): { fence: number | undefined; releaseLease: boolean } {
@@ -141,7 +153,7 @@ export function checkFencing(
 
 /** The options of a `delete`. */
 export function checkDelete({ expected, operationId }: DeleteOptions): {
-  expected: { version: number; etag: string } | undefined;
+  expected: CheckedExpected | undefined;
   operationId: string;
 } {
   return {
@@ -155,12 +167,12 @@ export function checkFence(fence: number): void {
   requireInteger("fence", fence, 1);
 }
 
-/** How long a lease, or what a claim puts off, lasts. */
+/** Checks the time a lease lasts, or a claim puts hints off. */
 export function checkForMs(forMs: number): void {
   requireInteger("forMs", forMs, 1, MAX_TIMER_MS);
 }
 
-/** What a lease is asked for. */
+/** Checks the request for a lease. */
 export function checkLease({ holder, forMs }: LeaseRequest): void {
   checkForMs(forMs);
   if (typeof holder !== "string" || holder === "" || !isWellFormed(holder)) {
@@ -281,48 +293,4 @@ function timeError(key: string, name: string, value: unknown): Error {
     key,
     `${name} is ${value}: expected epoch milliseconds from 0 to ${MAX_TIME_MS}`,
   );
-}
-
-function metaOfData(key: string, data: string): RecordMeta {
-  const record = parseObject(data);
-  const task = record?.task;
-  return {
-    expiresAt: timeOf(key, "expiresAt", record?.expiresAt),
-    createdAt: timeOf(
-      key,
-      "task.createdAt",
-      isObject(task) ? task.createdAt : undefined,
-    ),
-  };
-}
-
-function parseObject(data: string): Record<string, unknown> | undefined {
-  if (!/^\s*\{/.test(data)) return undefined;
-  try {
-    const value: unknown = JSON.parse(data);
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
-}
-
-/** A damaged time is refused: read as "none", the record would never end. */
-function timeOf(
-  key: string,
-  field: string,
-  value: unknown,
-): number | undefined {
-  if (value === undefined || value === null) return undefined;
-  const time = typeof value === "string" ? parseTime(value) : NaN;
-  if (Number.isNaN(time)) {
-    throw new InvalidDataError(
-      key,
-      `${field} is ${JSON.stringify(value)}: expected an RFC 3339 time or null`,
-    );
-  }
-  return time;
 }

@@ -39,7 +39,7 @@ export class StorageError extends Error {
   readonly code: StorageErrorCode;
 
   /**
-   * Made by a backend.
+   * Creates the error, as a backend throws it.
    *
    * @param code The reason.
    * @param message What was tried, on what, and what was expected.
@@ -58,7 +58,7 @@ export class NotFoundError extends StorageError {
   readonly key: string;
 
   /**
-   * Made by a backend.
+   * Creates the error, as a backend throws it.
    *
    * @param key The key asked for.
    */
@@ -82,7 +82,7 @@ export class VersionConflictError extends StorageError {
   readonly actual: number;
 
   /**
-   * Made by a backend.
+   * Creates the error, as a backend throws it.
    *
    * @param key The key of the record.
    * @param expected The version the caller expected.
@@ -103,23 +103,23 @@ export class VersionConflictError extends StorageError {
   }
 }
 
-/** What a {@linkcode CapacityExceededError} counts. */
+/** The unit that a {@linkcode CapacityExceededError} counts. */
 export type CapacityUnit = "bytes" | "records" | "active";
 
 /** A write would exceed a limit: the record's size or its owner's quotas. */
 export class CapacityExceededError extends StorageError {
   /**
-   * What is counted: `"bytes"` of one record, an owner's live `"records"`, or
-   * an owner's `"active"` records.
+   * The unit that is counted: `"bytes"` of one record, an owner's live
+   * `"records"`, or an owner's `"active"` records.
    */
   readonly unit: CapacityUnit;
   /** The most that is allowed, in `unit`. */
   readonly limit: number;
-  /** What was there (records) or was offered (bytes), in `unit`. */
+  /** The number that was there (records) or was offered (bytes), in `unit`. */
   readonly actual: number;
 
   /**
-   * Made by a backend.
+   * Creates the error, as a backend throws it.
    *
    * @param key The key of the record refused.
    * @param unit What is counted.
@@ -152,7 +152,7 @@ export class CapacityExceededError extends StorageError {
 /** A key, prefix, owner or task id that is not well-formed. */
 export class InvalidKeyError extends StorageError {
   /**
-   * Made by `makeKey` and by a backend.
+   * Creates the error, as `makeKey` and a backend throw it.
    *
    * @param message What is wrong with it.
    */
@@ -171,7 +171,7 @@ export class InvalidDataError extends StorageError {
   readonly key: string;
 
   /**
-   * Made by a backend.
+   * Creates the error, as a backend throws it.
    *
    * @param key The key of the record.
    * @param problem What is wrong, beginning with the field it concerns.
@@ -190,7 +190,7 @@ export class InvalidCursorError extends StorageError {
   readonly cursor: string;
 
   /**
-   * Made by a backend.
+   * Creates the error, as a backend throws it.
    *
    * @param cursor The cursor refused.
    * @param problem What is wrong with it.
@@ -212,7 +212,7 @@ export class LeaseConflictError extends StorageError {
   readonly remainingMs: number;
 
   /**
-   * Made by a backend.
+   * Creates the error, as a backend throws it.
    *
    * @param key The key of the record.
    * @param holder The holder of the lease.
@@ -240,7 +240,7 @@ export class FencedError extends StorageError {
   readonly fence: number;
 
   /**
-   * Made by a backend.
+   * Creates the error, as a backend throws it.
    *
    * @param key The key of the record.
    * @param fence The fence of the lease that has ended.
@@ -259,15 +259,15 @@ export class FencedError extends StorageError {
 }
 
 /**
- * What became of a write that ended in a {@linkcode BackendError}:
- * `"not_applied"` it surely does not stand, `"applied"` it surely stands
- * (on the primary), `"unknown"` the connection was lost before the answer.
+ * The outcome of a write that ended in a {@linkcode BackendError}:
+ * `"not_applied"` it surely was not executed, `"applied"` it surely was (on the
+ * primary), `"unknown"` that can no longer be decided.
  */
 export type WriteOutcome = "not_applied" | "applied" | "unknown";
 
 /** The engine underneath failed: unreachable, closed, refusing, or too slow. */
 export class BackendError extends StorageError {
-  /** What became of the write, where it was one. */
+  /** The outcome of the write, where it was one. */
   readonly outcome: WriteOutcome;
   /** The version that was written, where `outcome` is `"applied"`. */
   readonly version?: number;
@@ -278,7 +278,7 @@ export class BackendError extends StorageError {
   readonly closed: boolean;
 
   /**
-   * Made by a backend.
+   * Creates the error, as a backend throws it.
    *
    * @param message What was tried and what happened.
    * @param options `cause`: the engine's own error; `outcome` (default

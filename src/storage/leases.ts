@@ -7,11 +7,11 @@
 
 import type { CreateOptions, ExpectedRecord, WriteOptions } from "./record.ts";
 
-/** What a lease is asked for. */
+/** A request for a lease. */
 export interface LeaseRequest {
   /** The name of the holder, unique among all holders and acquisitions. */
   readonly holder: string;
-  /** How long the lease lasts, in milliseconds, an integer from 1. */
+  /** The time the lease lasts, in milliseconds, an integer from 1. */
   readonly forMs: number;
 }
 

@@ -1,6 +1,6 @@
 /**
  * Short-lived queues of messages beside the records: first in, first out, one
- * per key. Whoever implements them keeps every promise written here.
+ * per key. Every implementation keeps every promise written here.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 import { requireInteger } from "./checks.ts";
 import { StorageError } from "./errors.ts";
 
-/** How long a queue lives where no record says so, in milliseconds: 1 hour. */
+/** The time a queue lives where no record says so, in milliseconds: 1 hour. */
 export const DEFAULT_QUEUE_TTL_MS: number = 60 * 60 * 1000;
 
 /** Options of {@linkcode MessageQueue.push}. */
@@ -16,7 +16,7 @@ export interface PushOptions {
   /** The most messages the queue may hold, this one included. Default: no bound. */
   readonly maxLength?: number | undefined;
   /**
-   * How long the queue lives from this push on if no record with an end is
+   * The time the queue lives from this push on if no record with an end is
    * under its key, in milliseconds. Default: 1 hour.
    */
   readonly ttlMs?: number | undefined;
@@ -30,10 +30,10 @@ export interface PushOptions {
  * without end. So a record that is made to live longer takes its queue along
  * at the next push. An empty queue holds nothing.
  *
- * A message is delivered at most once. Whoever calls `shift` has it, and no
+ * A message is delivered at most once. The caller of `shift` has it, and no
  * one else will; if the answer is lost on the way, so is the message. No
- * operation is tried again once it may have been carried out: the error then
- * has the `outcome` `"unknown"`.
+ * operation is tried again once it may have been executed: the error then has
+ * the `outcome` `"unknown"`.
  *
  * Every method throws `InvalidKeyError` for a malformed key and `BackendError`
  * when the engine fails or the backend is closed.
@@ -75,13 +75,13 @@ export interface MessageQueue {
 export class QueueFullError extends StorageError {
   /** The key of the queue. */
   readonly key: string;
-  /** How many messages it holds. */
+  /** The number of messages it holds. */
   readonly length: number;
   /** The most it may hold. */
   readonly maxLength: number;
 
   /**
-   * Made by a backend.
+   * Creates the error, as a backend throws it.
    *
    * @param key The key of the queue.
    * @param length How many messages it holds.

@@ -1,4 +1,4 @@
-/** What a backend object has found out about a record that it watches. */
+/** A watched record as a backend object has last found it. */
 
 import type { VersionedRecord } from "./record.ts";
 import type { WatchedRecord, WrittenRecord } from "./watch_source.ts";

@@ -48,7 +48,7 @@ export type ExpectedRecord = number | {
   /** The etag the caller has read; left out or empty: any. */
   readonly etag?: string | undefined;
   /**
-   * What the caller knows of the record as it is: a hint, which spares an
+   * The caller's knowledge of the record as it is: a hint, which spares an
    * engine that keeps records in order from looking it up.
    */
   readonly meta?: RecordMeta | undefined;
@@ -61,9 +61,9 @@ export interface KeyedRecord extends VersionedRecord {
 }
 
 /**
- * What the backend must know of a record besides its text. Where none of the
- * three is given, the backend reads `expiresAt` and `task.createdAt`
- * (RFC 3339) from the text if that is JSON; text that is not JSON has neither.
+ * The facts a backend must know of a record besides its text. Where none of the
+ * three is given, the backend reads `expiresAt` and `task.createdAt` (RFC 3339)
+ * from the text if that is JSON; text that is not JSON has neither.
  */
 export interface RecordMeta {
   /** When the record ends, in epoch milliseconds; left out: never. */
@@ -82,7 +82,7 @@ export interface RecordMeta {
 export interface WriteOptions extends RecordMeta {
   /**
    * The name of this write, 8 to 64 characters of `A-Z a-z 0-9 _ -`, random
-   * enough never to recur; it becomes the record's etag. Default: 64 random
+   * enough never to recur; it becomes the record's etag. Default: 72 random
    * bits.
    */
   readonly operationId?: string | undefined;
@@ -114,7 +114,9 @@ export interface CreateOptions {
 
 /** Options of `StorageBackend.delete`. */
 export interface DeleteOptions {
-  /** What the caller has read; left out: whatever is stored is deleted. */
+  /**
+   * The record the caller has read; left out: whatever is stored is deleted.
+   */
   readonly expected?: ExpectedRecord | undefined;
   /** The name of this deletion; see {@linkcode WriteOptions}. */
   readonly operationId?: string | undefined;
@@ -125,7 +127,7 @@ export type PageOrder = "newest" | "oldest";
 
 /** Options of `StorageBackend.listPage`. */
 export interface ListPageOptions {
-  /** Where to go on: the `nextCursor` of the page before. */
+  /** The place to go on: the `nextCursor` of the page before. */
   readonly cursor?: string | undefined;
   /** The most records on the page, 1 to 1,000. Default: 50. */
   readonly limit?: number | undefined;
@@ -154,7 +156,7 @@ export interface RecordPage {
   readonly records: readonly KeyedRecord[];
   /** Those of this page that cannot be read; left out where there are none. */
   readonly damaged?: readonly DamagedRecord[];
-  /** Where the next page begins; left out on the last page. */
+  /** The beginning of the next page; left out on the last page. */
   readonly nextCursor?: string;
 }
 

@@ -1,6 +1,6 @@
 /**
- * What one backend object knows of a record that is watched, and whether it
- * must read it again.
+ * A backend object's knowledge of a record that is watched, and whether it must
+ * read it again.
  *
  * Events, reads and own writes report on the record. They arrive over different
  * connections and so in any order. The events of one channel are in order
@@ -11,8 +11,9 @@ import { isSame, type Observation, observation } from "./observation.ts";
 import type { WatchedRecord } from "./watch_source.ts";
 
 /**
- * How long after a read an event may arrive that is older than the read. A
- * deletion reported within this time is checked, a later one is believed.
+ * The time after a read in which an event may arrive that is older than the
+ * read, in milliseconds. A deletion reported within this time is checked, a
+ * later one is believed.
  */
 const LATE_EVENT_MS = 1000;
 
@@ -20,7 +21,7 @@ const LATE_EVENT_MS = 1000;
 export interface Look {
   /** When it began. */
   readonly at: number;
-  /** What was known then. */
+  /** The record as it was known then. */
   readonly before: Observation | undefined;
   /** The number of the record's life then. */
   readonly life: number;

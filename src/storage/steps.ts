@@ -5,7 +5,7 @@
  * @module
  */
 
-/** What a recording left in the storage. */
+/** The step that a recording left in the storage. */
 export interface RecordedStep {
   /** The data recorded under the name, by this call or before it. */
   readonly data: string;

@@ -109,7 +109,7 @@ export class WatchHub {
     this.#feeds.get(key)?.changed(version);
   }
 
-  /** How many keys are watched. */
+  /** The number of watched keys. */
   get size(): number {
     return this.#feeds.size;
   }

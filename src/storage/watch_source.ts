@@ -1,4 +1,4 @@
-/** What the watches of a backend and its engine say to each other. */
+/** The messages between the watches of a backend and its engine. */
 
 import type { CloseSignal } from "../util/close_signal.ts";
 import type { LeaseState, VersionedRecord } from "./record.ts";
@@ -42,7 +42,7 @@ export interface OwnWrite {
   done(result?: WrittenRecord | "deleted"): void;
 }
 
-/** What a hub needs of its engine. */
+/** The parts of an engine that its hub needs. */
 export interface WatchSource {
   /** Any of them closes the hub; its reason is what the watches then throw. */
   readonly closed: readonly CloseSignal[];

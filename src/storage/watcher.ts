@@ -10,7 +10,7 @@ interface Request {
   reject(reason: unknown): void;
 }
 
-/** What a watch has joined; see `Feed`. */
+/** The feed that a watch has joined; see `Feed`. */
 interface JoinedFeed {
   leave(watcher: Watcher): void;
 }
@@ -30,8 +30,9 @@ export class Watcher
   readonly #requests: Request[] = [];
   #started = false;
   #feed: JoinedFeed | undefined;
-  /** What was last offered, and whether it is still to be yielded. */
+  /** The record that was last offered. */
   #offered: VersionedRecord | undefined;
+  /** The same while it is still to be yielded. */
   #pending: Observation | undefined;
   #over = false;
   #failure: { readonly reason: unknown } | undefined;

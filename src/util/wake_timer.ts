@@ -1,7 +1,7 @@
 /** One timer for a moment that moves; feeds sleep by it. */
 
 /** The longest time a timer can wait: 32 bits of milliseconds. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+export const MAX_TIMER_MS: number = 2 ** 31 - 1;
 
 /**
  * Calls back once a moment has come, on the clock of `performance.now`. The

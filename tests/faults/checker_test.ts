@@ -507,6 +507,28 @@ finds("a step recorded twice", [
   }
 });
 
+for (const isLost of [true, false]) {
+  const judge = (name: string, make: (history: HandMade) => void) =>
+    isLost
+      ? accepts(`${name} after a failover has undone its delivery`, make)
+      : finds(name, ["write was applied after its answer"], make);
+  judge("a message that went with its queue later", (history) => {
+    const queue = "mcp:queue:{alice}:t-1";
+    history.call({ operation: "push", token: "m", answer: { is: "done" } });
+    history.effects(["RPUSH", queue, "m"]);
+    const answer = { is: "messages" as const, messages: ["m"] };
+    history.call({ operation: "shift", answer });
+    if (isLost) history.lost.push([["RPUSH", queue, "m"]], [["LPOP", queue]]);
+    history.call({ operation: "push", token: "n", answer: { is: "done" } });
+    history.effects(["RPUSH", queue, "n"]);
+    history.effects(["DEL", queue]);
+    history.call({
+      operation: "drain",
+      answer: { is: "messages", messages: ["n"] },
+    });
+  });
+}
+
 finds("a message stored twice", ["message stored twice"], (history) => {
   history.call({ operation: "push", token: "m", answer: { is: "done" } });
   history.effects(["RPUSH", "mcp:queue:{alice}:t-1", "m"]);

@@ -22,6 +22,8 @@ export type CallPart = Partial<Call> & Pick<Call, "operation" | "answer">;
 export class HandMade {
   readonly calls: Call[] = [];
   readonly transactions: Transaction[] = [];
+  /** What a master had that was replaced by one without it, from the start on. */
+  readonly lost: Transaction[] = [];
   #ticks = 0;
 
   /** A call that starts after all before it have ended. */
@@ -111,7 +113,10 @@ export class HandMade {
   /** The kinds of violations that the checker finds, each once. */
   kinds(): ViolationKind[] {
     const truth = readTruth(this.transactions, "mcp");
-    const { violations } = check(this.calls, truth);
+    const lost = this.lost.length === 0
+      ? []
+      : [{ truth: readTruth(this.lost, "mcp"), common: 0 }];
+    const { violations } = check(this.calls, truth, { lost });
     return [...new Set(violations.map(({ kind }) => kind))].toSorted();
   }
 }

@@ -102,6 +102,14 @@ redisTest("a_thousand_owners_leave_no_key", async (redis) => {
     [],
     "keys that outlive their tasks",
   );
+  // The traces of tasks that end so soon are the last keys of all.
+  const all = await redis.keys();
+  const last = await Promise.all(all.map((key) => redis.raw.pExpireTime(key)));
+  assertEquals(
+    all.filter((_, i) => last[i]! < 0 || last[i]! > soon + 65_000),
+    [],
+    "keys that outlive the traces",
+  );
 });
 
 redisTest("expired_hash_without_a_ttl_is_absent", async (redis) => {

@@ -5,18 +5,22 @@
  * @module
  */
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import {
+  BackendError,
   NotFoundError,
   type RedisBackend,
   type StorageBackend,
   VersionConflictError,
 } from "../../mod.ts";
-import { isScript, TcpProxy } from "../support/proxy.ts";
+import { isScript, sendRaw, TcpProxy } from "../support/proxy.ts";
 import { type RedisFixture, redisTest } from "../support/redis_fixture.ts";
 import { ageTrace, midSpan } from "../support/span.ts";
 import { HOUR, KEY, PREFIX } from "../support/suite/env.ts";
 import { waitUntil } from "../support/wait.ts";
+
+/** What a script answers that arrives too late. */
+const LATE = new TextEncoder().encode("*2\r\n:-5\r\n$13\r\n1700000000000\r\n");
 
 const META = { ...HOUR, createdAt: 1_700_000_000_000 };
 
@@ -135,16 +139,32 @@ for (const isDeleted of [true, false]) {
   );
 }
 
-/** Sends bytes over a connection of their own, and waits for the answer. */
-async function sendRaw(url: string, bytes: string): Promise<void> {
-  const { hostname, port } = new URL(url);
-  const connection = await Deno.connect({ hostname, port: Number(port) });
-  try {
-    await connection.write(new TextEncoder().encode(bytes));
-    assert(await connection.read(new Uint8Array(1000)) !== null);
-  } finally {
-    connection.close();
-  }
+for (const isLost of [false, true]) {
+  redisTest(
+    `write_that_is_always_late_${
+      isLost ? "after_a_lost_try_is_unknown" : "was_not_applied"
+    }`,
+    async (redis) => {
+      await using proxy = new TcpProxy(redis.url);
+      const cut = await redis.connect({}, proxy.url);
+      let isCut = !isLost, isWrite = false;
+      proxy.fault = (request) => {
+        isWrite = isScript(request) &&
+          request.includes(redis.record("alice", "t-1"));
+        if (!isWrite || isCut) return undefined;
+        isCut = true;
+        return { cut: "before request" };
+      };
+      proxy.rewriteReply = (reply) => isWrite ? LATE : reply;
+      const error = await assertRejects(
+        () => cut.put(KEY, "x", META),
+        BackendError,
+      );
+      assertEquals(error.outcome, isLost ? "unknown" : "not_applied");
+      assertMatch(error.message, /after its deadline/);
+      await redis.close();
+    },
+  );
 }
 
 /** Of a record that expires within a moment. */

@@ -22,6 +22,7 @@ import type { RedisConnectOptions } from "../../src/redis/connect_options.ts";
 import { borrowLink } from "../../src/redis/link.ts";
 import type { RedisLink } from "../../src/redis/link_types.ts";
 import { isClosedClient, isSurelyUnsent } from "../../src/redis/send_errors.ts";
+import { RedisBackend } from "../../src/redis/redis_backend.ts";
 import { BackendError } from "../../src/storage/errors.ts";
 import { ownServerEnabled } from "../support/gate.ts";
 import { TcpProxy } from "../support/proxy.ts";
@@ -363,6 +364,59 @@ linkTest("refuses a server that is too old, naming its version", async () => {
   assert(/ 6\.\d+\.\d+ at 127/.test(error.message), error.message);
   await waitForClients(server, 0);
 });
+
+linkTest(
+  "refuses a Sentinel, and a node of a Cluster, given by a URL",
+  async () => {
+    await using master = await startRedisServer();
+    await using sentinel = await startRedisServer({
+      sentinel: [`sentinel monitor main 127.0.0.1 ${master.port} 1`],
+    });
+    await using node = await startRedisServer({
+      args: ["--cluster-enabled", "yes"],
+    });
+    await assertRejects(
+      () => connect(sentinel.url),
+      BackendError,
+      `${sentinel.port} is a Sentinel: expected { sentinelRootNodes, name }`,
+    );
+    await assertRejects(
+      () => connect(node.url),
+      BackendError,
+      `${node.port} is a node of a Cluster: expected { rootNodes }`,
+    );
+    for (const server of [sentinel, node]) await waitForClients(server, 0);
+  },
+);
+
+linkTest(
+  "refuses durability to a user who may not WAIT, and says so",
+  async () => {
+    await using server = await startRedisServer();
+    await command(server, [
+      ...["ACL", "SETUSER", "tasks", "on", ">pw", "~*", "&*", "+@all", "-wait"],
+    ]);
+    const url = `redis://tasks:pw@127.0.0.1:${server.port}`;
+    const durability = { replicas: 1, timeoutMs: 100 };
+    await assertRejects(
+      () => RedisBackend.connect(url, { durability }),
+      BackendError,
+      "refuses WAIT, which durability needs: NOPERM",
+    );
+    await waitForClients(server, 0);
+    // Where the permission is taken away later, each write says so.
+    await command(server, ["ACL", "SETUSER", "tasks", "+wait"]);
+    await using backend = await RedisBackend.connect(url, { durability });
+    await command(server, ["ACL", "SETUSER", "tasks", "-wait"]);
+    const error = await assertRejects(
+      () => backend.put("alice:t-1", "x"),
+      BackendError,
+      "0 of 1 replicas confirmed it within 100 ms: NOPERM",
+    );
+    assertEquals([error.outcome, error.version], ["applied", 1]);
+    assert(error.cause instanceof Error);
+  },
+);
 
 linkTest("connects as a user who may not ask for INFO", async () => {
   await using server = await startRedisServer();

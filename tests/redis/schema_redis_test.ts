@@ -60,6 +60,16 @@ redisTest("prefixes_and_schemas_are_checked", (redis) => {
       assertThrows(() => new RedisBackend(redis.raw, options), RangeError);
     }
   }
+  // Longer, and the storage might not remember the name of a write.
+  assertThrows(
+    () =>
+      new RedisBackend(redis.raw, {
+        retry: { timeoutMs: 20_001 },
+        durability: { replicas: 1, timeoutMs: 5000 },
+      }),
+    RangeError,
+    "are 30001: expected at most 30000 together",
+  );
   return Promise.resolve();
 });
 

@@ -214,6 +214,19 @@ export function isRead(request: string): boolean {
   return /\bHMGET\r\n/.test(request);
 }
 
+/** Sends bytes over a connection of their own, and waits for the answer. */
+export async function sendRaw(url: string, bytes: string): Promise<void> {
+  const { hostname, port } = new URL(url);
+  const connection = await Deno.connect({ hostname, port: Number(port) });
+  try {
+    await connection.write(new TextEncoder().encode(bytes));
+    const answer = await connection.read(new Uint8Array(1000));
+    if (answer === null) throw new Error("the connection ended");
+  } finally {
+    connection.close();
+  }
+}
+
 async function* chunksOf(
   connection: Deno.TcpConn,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {

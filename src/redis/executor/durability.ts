@@ -11,7 +11,7 @@ import { connectOwn, duplicateOf } from "../own_connection.ts";
 import { isErrorReply, NotSentError } from "../send_errors.ts";
 import type { DurabilityOptions } from "./retry.ts";
 
-/** What became of a durable write. */
+/** The result of a durable write. */
 export interface DurableAnswer {
   /** The server's answer to the command. */
   readonly answer: unknown;
@@ -21,10 +21,10 @@ export interface DurableAnswer {
   readonly waitError?: unknown;
 }
 
-/** How long beyond its own time `WAIT` may stay unanswered, in milliseconds. */
+/** The time beyond its own that `WAIT` may stay unanswered, in milliseconds. */
 const GRACE_MS = 2000;
 
-/** How often a redirected command follows. */
+/** The most redirections that one command follows. */
 const MAX_REDIRECTIONS = 16;
 
 /** See the module. */

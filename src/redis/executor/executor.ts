@@ -3,106 +3,51 @@
  * is safe, with a true answer to what a lost connection leaves open.
  */
 
-import { BackendError } from "../../storage/errors.ts";
+import type { BackendError } from "../../storage/errors.ts";
 import type { RedisLink } from "../link_types.ts";
 import { LUA_CLOCK } from "../lua/clock.ts";
 import { REPLY } from "../lua/reply.ts";
-import type { DurableWriter } from "./durability.ts";
+import type { DurableAnswer, DurableWriter } from "./durability.ts";
+import {
+  beginCommand,
+  KnownScripts,
+  type ScriptState,
+} from "./known_scripts.ts";
+import { Operation, Try } from "./operation.ts";
+import { PausedOperations } from "./paused_operations.ts";
 import {
   classify,
   clientClosedError,
+  lateError,
   refusedError,
   type Rejection,
   timeoutError,
+  unconfirmedError,
+  undecidedError,
 } from "./reply_errors.ts";
-import { pauseBefore } from "./retry.ts";
-import { type LuaScript, sha1 } from "./script.ts";
+import type { DurabilityOptions } from "./retry.ts";
+import { type Attempt, type ScriptCall, UNDECIDED } from "./script_call.ts";
 import { ServerClock } from "./server_clock.ts";
-import { type TimeLimit, TimeLimits } from "./time_limits.ts";
+import { TimeLimits } from "./time_limits.ts";
 
-/** What a try depends on, besides its operation. */
-export interface Attempt {
-  /** Whether an earlier try of the operation may have been executed. */
-  readonly isRetry: boolean;
-  /** Whether the script shall check all permissions it may need. */
-  readonly checksPermissions: boolean;
-  /** Server time, in milliseconds, after which it must not be executed. */
-  readonly deadlineMs: string;
-}
-
-/** What `decode` returns where another call has to decide. */
-export const UNDECIDED: unique symbol = Symbol("undecided");
-
-/** One operation. */
-export interface ScriptCall<T> {
-  /** For messages: the operation and its key. */
-  readonly what: () => string;
-  /** The key its errors name. */
-  readonly key: string;
-  /** A Redis key of it: on a Cluster its slot decides where it goes. */
-  readonly route: string;
-  /** The script; left out: `words` writes a whole command. */
-  readonly script?: LuaScript;
-  /**
-   * After a lost answer: `"read"` changes nothing and is tried again;
-   * `"idempotent"` is tried again and recognizes itself; `"non_idempotent"` is
-   * not, its outcome stays unknown.
-   */
-  readonly kind: "read" | "idempotent" | "non_idempotent";
-  /** Whether replicas are waited for, where durability is asked for. */
-  readonly isDurable?: boolean;
-  /** Appends KEYS and ARGV, or the whole command. */
-  write(words: string[], attempt: Attempt): void;
-  /** Makes the result of the answer, or throws what it means. */
-  decode(answer: unknown): T | typeof UNDECIDED;
-  /** The version of the record that a result tells of, if it does. */
-  readonly versionOf?: (result: T) => number;
-  /** False for a result that wrote nothing: nothing is to be confirmed. */
-  readonly hasWritten?: (result: T) => boolean;
-  /**
-   * The call that decides where this one cannot: a write that is answered 0, a
-   * read decoded to `UNDECIDED`. A retry of a write takes it at once.
-   */
-  readonly otherwise?: () => ScriptCall<T>;
-}
-
-/** What is known of a script on the present connection. */
-interface ScriptState {
-  /** Whether the server has it. */
-  isLoaded: boolean;
-  /**
-   * When a call began that has checked its permissions and was answered, as
-   * `performance.now()` has it. Until the answer no other relies on it: calls
-   * that were sent together would be refused half-way.
-   */
-  checkedAtMs: number;
-}
-
-/** How long a check of permissions is relied on, in milliseconds. */
-const PERMISSIONS_MS = 10_000;
-
-/** How long the server's time is relied on, in milliseconds. */
+/** The time the server's clock is relied on, in milliseconds. */
 const CLOCK_MS = 300_000;
 
-/** How long closing waits for answers, in milliseconds. */
+/** The longest time closing waits for answers, in milliseconds. */
 const CLOSE_MS = 2000;
 
-/** How often an operation may come too late by our own clock's fault. */
+/**
+ * The most tries of one operation that may come too late by our own clock's
+ * fault.
+ */
 const MAX_LATE = 3;
-
-/** SHA-1 of each script's source; false while it is computed. */
-const digests = new WeakMap<LuaScript, string | false>();
 
 /** Options of a {@linkcode ScriptExecutor}. */
 export interface ExecutorOptions {
   /** The most time of one operation, in milliseconds. */
   readonly timeoutMs: number;
   /** Writes durably, if that is asked for. */
-  readonly durable?: {
-    readonly writer: DurableWriter;
-    readonly replicas: number;
-    readonly timeoutMs: number;
-  };
+  readonly durable?: DurabilityOptions & { readonly writer: DurableWriter };
 }
 
 /** Runs calls on one link. */
@@ -115,13 +60,9 @@ export class ScriptExecutor {
   readonly #durable: ExecutorOptions["durable"];
   readonly #limits = new TimeLimits();
   readonly #durableLimits = new TimeLimits();
-  /** Operations between two tries. */
-  readonly #waiting = new Map<
-    Operation<unknown>,
-    ReturnType<typeof setTimeout>
-  >();
+  readonly #paused = new PausedOperations((operation) => this.#try(operation));
   readonly #stopListening: () => void;
-  #scripts = new Map<LuaScript, ScriptState>();
+  #scripts = new KnownScripts();
   #clockAskedAtMs = -Infinity;
   #closed: BackendError | undefined;
 
@@ -179,11 +120,7 @@ export class ScriptExecutor {
   close(error: BackendError): void {
     this.#closed = error;
     this.#stopListening();
-    for (const [operation, timer] of this.#waiting) {
-      clearTimeout(timer);
-      operation.fail(operation.isLost ? unknownAtClose(operation) : error);
-    }
-    this.#waiting.clear();
+    this.#paused.failAtClose(error);
   }
 
   /** Waits for answers that are still owed, but not for long. */
@@ -202,12 +139,8 @@ export class ScriptExecutor {
     let words: string[];
     if (script === undefined) words = [];
     else {
-      state = this.#stateOf(script);
-      const digest = digestOf(script);
-      words = state.isLoaded && digest
-        ? ["EVALSHA", digest]
-        // The first calls of a process go out at once, with the source.
-        : ["EVAL", script.source];
+      state = this.#scripts.stateOf(script);
+      words = beginCommand(script, state);
     }
     call.write(words, this.#attempt(operation, state));
     operation.isInFlight = true;
@@ -229,8 +162,7 @@ export class ScriptExecutor {
     state: ScriptState | undefined,
   ): Attempt {
     const now = operation.atMs - this.timeoutMs;
-    const checksPermissions = state !== undefined &&
-      now - state.checkedAtMs > PERMISSIONS_MS;
+    const checksPermissions = state !== undefined && state.isCheckDue(now);
     operation.checksAtMs = checksPermissions ? now : undefined;
     return new Try(operation, checksPermissions, this.clock);
   }
@@ -247,22 +179,15 @@ export class ScriptExecutor {
       state.checkedAtMs = operation.checksAtMs ?? state.checkedAtMs;
     }
     const { call, isDurable } = operation;
-    const confirmed = isDurable
-      ? (reply as { confirmed: number }).confirmed
-      : Infinity;
-    const answer = isDurable ? (reply as { answer: unknown }).answer : reply;
+    const confirmed = isDurable ? (reply as DurableAnswer).confirmed : Infinity;
+    const answer = isDurable ? (reply as DurableAnswer).answer : reply;
     const code = Array.isArray(answer) ? answer[0] : answer;
     if (call.kind !== "read") {
       if (code === REPLY.late) {
         return this.#late(operation, Number((answer as unknown[])[1]));
       }
       if (code === REPLY.unknown) {
-        return operation.fail(
-          new BackendError(
-            `${call.what()} was tried again, and whether an earlier try was executed can no longer be decided`,
-            { outcome: "unknown" },
-          ),
-        );
+        return operation.fail(undecidedError(call.what()));
       }
       if (answer === 0 && call.otherwise !== undefined) {
         operation.call = call.otherwise();
@@ -285,22 +210,14 @@ export class ScriptExecutor {
     ) {
       return operation.succeed(result);
     }
-    operation.fail(this.#unconfirmed(call, confirmed, result));
-  }
-
-  #unconfirmed<T>(
-    call: ScriptCall<T>,
-    confirmed: number,
-    result: T,
-  ): BackendError {
-    const { replicas, timeoutMs } = this.#durable!;
-    const version = call.versionOf?.(result);
-    return new BackendError(
-      `${call.what()} is written, but ${confirmed} of ${replicas} replicas confirmed it within ${timeoutMs} ms`,
-      {
-        outcome: "applied",
-        ...(version === undefined ? {} : { version }),
-      },
+    operation.fail(
+      unconfirmedError(
+        call.what(),
+        confirmed,
+        this.#durable!,
+        call.versionOf?.(result),
+        (reply as DurableAnswer).waitError,
+      ),
     );
   }
 
@@ -309,13 +226,8 @@ export class ScriptExecutor {
     this.clock.set(serverMs);
     if (++operation.timesLate > MAX_LATE) {
       return operation.fail(
-        timeoutError(
-          operation.call.what(),
-          "it reached the server after its deadline",
-          operation.tries,
-          // Bytes of an earlier try may be under way, and have no deadline.
-          operation.isLost,
-        ),
+        // Bytes of an earlier try may be under way, and have no deadline.
+        lateError(operation.call.what(), operation.tries, operation.isLost),
       );
     }
     this.#try(operation);
@@ -373,153 +285,13 @@ export class ScriptExecutor {
   /** @param untilReady Whether a new connection ends the pause. */
   #wait<T>(operation: Operation<T>, untilReady: boolean): void {
     operation.waitsUntilReady = untilReady;
-    if (this.#closed) {
-      return operation.fail(
-        operation.isLost ? unknownAtClose(operation) : this.#closed,
-      );
-    }
-    const retry = () => {
-      this.#waiting.delete(operation as Operation<unknown>);
-      if (!operation.isSettled) this.#try(operation);
-    };
-    this.#waiting.set(
-      operation as Operation<unknown>,
-      setTimeout(retry, pauseBefore(operation.tries)),
-    );
-    operation.onSettled = () => {
-      clearTimeout(this.#waiting.get(operation as Operation<unknown>));
-      this.#waiting.delete(operation as Operation<unknown>);
-    };
+    if (this.#closed) return operation.failAtClose(this.#closed);
+    this.#paused.add(operation as Operation<unknown>);
   }
 
   /** A new connection: it may be to another server. */
   #onReady(): void {
-    this.#scripts = new Map();
-    for (const [operation, timer] of [...this.#waiting]) {
-      // A command that was lost on the last connection keeps its pause: it may
-      // be what ends connections.
-      if (!operation.waitsUntilReady) continue;
-      clearTimeout(timer);
-      this.#waiting.delete(operation);
-      this.#try(operation);
-    }
+    this.#scripts = new KnownScripts();
+    this.#paused.onReady();
   }
-
-  #stateOf(script: LuaScript): ScriptState {
-    let state = this.#scripts.get(script);
-    if (state === undefined) {
-      state = { isLoaded: false, checkedAtMs: -Infinity };
-      this.#scripts.set(script, state);
-    }
-    return state;
-  }
-}
-
-/** One try of an operation. */
-class Try implements Attempt {
-  readonly isRetry: boolean;
-  readonly checksPermissions: boolean;
-  readonly #atMs: number;
-  readonly #clock: ServerClock;
-
-  constructor(
-    { isLost, atMs }: { isLost: boolean; atMs: number },
-    checksPermissions: boolean,
-    clock: ServerClock,
-  ) {
-    this.isRetry = isLost;
-    this.checksPermissions = checksPermissions;
-    this.#atMs = atMs;
-    this.#clock = clock;
-  }
-
-  /** Made only where a script asks for it. */
-  get deadlineMs(): string {
-    if (!this.#clock.isSet) return "";
-    const leftMs = this.#atMs - performance.now();
-    return String(Math.ceil(this.#clock.now() + leftMs));
-  }
-}
-
-/** One operation under way. */
-class Operation<T> implements TimeLimit {
-  call: ScriptCall<T>;
-  readonly isDurable: boolean;
-  readonly atMs: number;
-  tries = 0;
-  timesLate = 0;
-  isInFlight = false;
-  /** Whether a try may have been executed and its answer was lost. */
-  isLost = false;
-  isSettled = false;
-  /** When the present try began, if it checks permissions. */
-  checksAtMs: number | undefined;
-  lastError: unknown;
-  waitsUntilReady = false;
-  onSettled: (() => void) | undefined;
-  previous: TimeLimit | undefined;
-  next: TimeLimit | undefined;
-  readonly #limits: TimeLimits;
-  readonly #resolve: (result: T) => void;
-  readonly #reject: (error: unknown) => void;
-
-  constructor(
-    call: ScriptCall<T>,
-    isDurable: boolean,
-    atMs: number,
-    limits: TimeLimits,
-    resolve: (result: T) => void,
-    reject: (error: unknown) => void,
-  ) {
-    this.call = call;
-    this.isDurable = isDurable;
-    this.atMs = atMs;
-    this.#limits = limits;
-    this.#resolve = resolve;
-    this.#reject = reject;
-  }
-
-  succeed(result: T): void {
-    this.#settle();
-    this.#resolve(result);
-  }
-
-  fail(error: unknown): void {
-    this.#settle();
-    this.#reject(error);
-  }
-
-  onTimeout(): void {
-    const isWrite = this.call.kind !== "read";
-    this.fail(
-      timeoutError(
-        this.call.what(),
-        this.lastError ?? "no answer in time",
-        this.tries,
-        isWrite && (this.isLost || this.isInFlight),
-      ),
-    );
-  }
-
-  #settle(): void {
-    this.isSettled = true;
-    this.#limits.remove(this);
-    this.onSettled?.();
-  }
-}
-
-/** The digest of a script, once it is known; it is computed beside. */
-function digestOf(script: LuaScript): string | false {
-  const digest = digests.get(script);
-  if (digest !== undefined) return digest;
-  digests.set(script, false);
-  sha1(script.source).then((text) => digests.set(script, text));
-  return false;
-}
-
-function unknownAtClose<T>(operation: Operation<T>): BackendError {
-  return new BackendError(
-    `${operation.call.what()}: the backend was closed before it could be tried again; whether it was executed is unknown`,
-    { outcome: "unknown", closed: true, cause: operation.lastError },
-  );
 }

@@ -1,6 +1,6 @@
 /**
- * What an error of the client says about the command: refused for good,
- * refused for now, never sent, or lost on the way. The one place that decides.
+ * Classifies the errors of the client by what they say about the command:
+ * refused for good, refused for now, never sent, or lost on the way.
  */
 
 import { BackendError, InvalidDataError } from "../../storage/errors.ts";
@@ -9,8 +9,9 @@ import {
   isErrorReply,
   isSurelyUnsent,
 } from "../send_errors.ts";
+import type { DurabilityOptions } from "./retry.ts";
 
-/** What became of a command that was rejected. */
+/** The outcome of a command that was rejected. */
 export type Rejection =
   /** The server does not know the script. Nothing was executed. */
   | "unknown_script"
@@ -28,11 +29,16 @@ export type Rejection =
 const REFUSED_FOR_NOW =
   /^(LOADING|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|BUSY|READONLY|NOREPLICAS) /;
 
+/** Whether an error reply says "not now": the same command may pass later. */
+export function isRefusedForNow(message: string): boolean {
+  return REFUSED_FOR_NOW.test(message);
+}
+
 /** Decides what a rejection means. */
 export function classify(error: unknown): Rejection {
   if (isErrorReply(error)) {
     if (error.message.startsWith("NOSCRIPT")) return "unknown_script";
-    return REFUSED_FOR_NOW.test(error.message) ? "refused_for_now" : "refused";
+    return isRefusedForNow(error.message) ? "refused_for_now" : "refused";
   }
   if (isClosedClient(error)) return "closed";
   return isSurelyUnsent(error) ? "unsent" : "lost";
@@ -89,5 +95,53 @@ export function timeoutError(
       tries === 1 ? "1 try" : `${tries} tries`
     }: ${reason}${fate}`,
     { cause, outcome: isUnknown ? "unknown" : "not_applied" },
+  );
+}
+
+/** The error for a command that came after its deadline once too often. */
+export function lateError(
+  what: string,
+  tries: number,
+  isUnknown: boolean,
+): BackendError {
+  const cause = "it reached the server after its deadline";
+  return timeoutError(what, cause, tries, isUnknown);
+}
+
+/** The error for a retry that cannot tell whether an earlier try succeeded. */
+export function undecidedError(what: string): BackendError {
+  return new BackendError(
+    `${what} was tried again, and whether an earlier try was executed can no longer be decided`,
+    { outcome: "unknown" },
+  );
+}
+
+/** The error for a write that too few replicas have confirmed. */
+export function unconfirmedError(
+  what: string,
+  confirmed: number,
+  { replicas, timeoutMs }: DurabilityOptions,
+  version: number | undefined,
+  cause: unknown,
+): BackendError {
+  const why = cause instanceof Error ? `: ${cause.message}` : "";
+  return new BackendError(
+    `${what} is written, but ${confirmed} of ${replicas} replicas confirmed it within ${timeoutMs} ms${why}`,
+    {
+      outcome: "applied",
+      cause,
+      ...(version === undefined ? {} : { version }),
+    },
+  );
+}
+
+/** The error for a lost command that a closed backend will not try again. */
+export function closedUnknownError(
+  what: string,
+  cause: unknown,
+): BackendError {
+  return new BackendError(
+    `${what}: the backend was closed before it could be tried again; whether it was executed is unknown`,
+    { outcome: "unknown", closed: true, cause },
   );
 }

@@ -1,8 +1,8 @@
-/** How long operations may try, and what makes a write durable. */
+/** Options of retries and of durable writes. */
 
 import { requireInteger } from "../../storage/checks.ts";
 
-/** How long an operation may try. */
+/** Bounds on the tries of an operation. */
 export interface RetryOptions {
   /**
    * The most time for all tries of one operation, in milliseconds, at most
@@ -12,11 +12,14 @@ export interface RetryOptions {
   readonly timeoutMs?: number;
 }
 
-/** How many replicas must have a write before it counts. */
+/** Conditions under which a write counts as durable. */
 export interface DurabilityOptions {
   /** Replicas that must have confirmed the write, from 1. */
   readonly replicas: number;
-  /** How long to wait for them, in milliseconds, 1 to 10,000. */
+  /**
+   * The longest time to wait for them, in milliseconds, 1 to 10,000; twice this and
+   * `retry.timeoutMs` are at most 30,000 together.
+   */
   readonly timeoutMs: number;
 }
 
@@ -29,13 +32,20 @@ export function checkRetry({ timeoutMs = 10_000 }: RetryOptions = {}): number {
   return timeoutMs;
 }
 
-/** The durability, checked. */
+/** The durability, checked beside the time of one operation without it. */
 export function checkDurability(
   durability: DurabilityOptions | undefined,
+  retryMs: number,
 ): DurabilityOptions | undefined {
   if (durability === undefined) return undefined;
   requireInteger("durability.replicas", durability.replicas, 1);
   requireInteger("durability.timeoutMs", durability.timeoutMs, 1, 10_000);
+  const wholeMs = retryMs + 2 * durability.timeoutMs;
+  if (wholeMs > MAX_TIMEOUT_MS) {
+    throw new RangeError(
+      `retry.timeoutMs and twice durability.timeoutMs are ${wholeMs}: expected at most ${MAX_TIMEOUT_MS} together`,
+    );
+  }
   return durability;
 }
 

@@ -24,11 +24,11 @@ export interface LuaScript<
   readonly name: string;
   /** The Lua source, as it is sent to the server. */
   readonly source: string;
-  /** What each of `KEYS` is, in order. */
+  /** The name of each of `KEYS`, in order. */
   readonly keys: readonly Key[];
-  /** What each of `ARGV` is, in order. */
+  /** The name of each of `ARGV`, in order. */
   readonly args: readonly Arg[];
-  /** What any further `KEYS` are, if the script takes a variable number. */
+  /** The name of any further `KEYS`, if the script takes a variable number. */
   readonly tail?: string;
 }
 
@@ -36,7 +36,7 @@ export interface LuaScript<
 type ArgName<Arg extends string> = Arg extends `number:${infer Name}` ? Name
   : Arg;
 
-/** What a script is defined by. */
+/** The definition of a script. */
 export interface ScriptDefinition<Key extends string, Arg extends string> {
   readonly name: string;
   readonly keys: readonly Key[];

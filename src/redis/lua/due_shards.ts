@@ -1,6 +1,8 @@
 import { defineScript, type LuaScript } from "../executor/script.ts";
 
-/** How long the number outlives the last instance that asked for it: 30 days. */
+/**
+ * The time the number is kept after an instance has last asked for it: 30 days.
+ */
 const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
 
 /**

@@ -8,7 +8,7 @@ const MOST_WALKED = 5000;
 const MOST_SORTED = 1000;
 
 /**
- * Names the live tasks of one page of an owner; `read_records` reads them.
+ * Names the live tasks of one page of an owner; plain commands read them.
  *
  * `order` is "newest" or "oldest"; with `active` "1" only active tasks are
  * named. The page begins behind the place `after_created`, `after_task`, or at
@@ -51,7 +51,7 @@ local function is_below(a, b)
   return #a < #b
 end
 
--- How many members come before the place, and whether one stands at it. The
+-- How many members come before the place, and whether one is at it. The
 -- member may be gone: then its rank is found by halving the members of its
 -- score, which reads log2(n) of them and writes nothing.
 local function rank_of_place()
@@ -105,11 +105,11 @@ end
 local total = call('ZCARD', created_index)
 local rank = 0
 if after_created ~= '' then
-  local before, standing = rank_of_place()
+  local before, is_there = rank_of_place()
   if order == 'newest' then
     rank = total - before
   else
-    rank = before + (standing and 1 or 0)
+    rank = before + (is_there and 1 or 0)
   end
 end
 

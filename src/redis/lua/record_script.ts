@@ -1,4 +1,4 @@
-/** What all scripts that write one record have in common. */
+/** The common parts of all scripts that write one record. */
 
 import { EXPIRED_MEMBERS } from "./fragments/expired_members.ts";
 import { INDEX_EXPIRY } from "./fragments/index_expiry.ts";
@@ -42,7 +42,9 @@ export const WRITE_ARGS = [
   "mode",
 ] as const;
 
-/** What the uncommon write needs behind `ownWrite` and `LIVE_VERSION`. */
+/**
+ * The fragments of the uncommon write, behind `ownWrite` and `LIVE_VERSION`.
+ */
 export const FULL_WRITE: readonly string[] = [
   SPAN,
   OLD_TRACE,

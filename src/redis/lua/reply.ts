@@ -1,4 +1,7 @@
-/** What scripts answer besides data; `src/redis/replies.ts` makes errors of it. */
+/**
+ * The codes scripts answer besides data; `src/redis/replies.ts` makes errors of
+ * them.
+ */
 
 /**
  * The first element of an answer that is not a plain success. A success is the

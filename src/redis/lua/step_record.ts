@@ -6,8 +6,8 @@ import { REPLY } from "./reply.ts";
  * Records a step of a run, once, under the current lease. The field `step`,
  * `step:<name>`, is `<fence>|<data>`.
  *
- * Answers `{1}` if the step is this call's; `{1, data}` if it had been recorded
- * under another fence; else `{code}`.
+ * Answers `{1}` if it is recorded now; `{1, data, own}` if it was before, `own`
+ * "1" where that was under the same fence, else "0"; else `{code}`.
  */
 export const LUA_STEP_RECORD: LuaScript<
   "record",

@@ -2,7 +2,7 @@ import { defineScript, type LuaScript } from "../executor/script.ts";
 import { CLOCK_IN_TIME } from "./fragments/state.ts";
 import { REPLY } from "./reply.ts";
 
-/** What one call answers at the most, unless one step alone is larger. */
+/** The most bytes of data in one answer, unless one step alone is larger. */
 const MOST_BYTES = 1_000_000;
 
 /**

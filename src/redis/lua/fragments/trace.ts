@@ -8,7 +8,7 @@ const OPS_BYTES = 400;
 const LOG_BYTES = 8_000;
 
 /**
- * What the stored record says of the writes before this one.
+ * Reads what the stored record says of the writes before this one.
  *
  * Needs `STATE`, `SPAN`, `ownWrite`. Adds `old_etag`, the id of the latest write, empty
  * where another writer wrote it; `trace_now` and `trace_before`, the entries of
