@@ -36,8 +36,8 @@ export class Keyring {
 
   /** @throws {TypeError} If a key is not 256 bits, or there is none. */
   constructor(keys: readonly SealKey[]) {
-    if (keys.length === 0) {
-      throw new TypeError("encryption.keys is empty: expected a key or more");
+    if (!Array.isArray(keys) || keys.length === 0) {
+      throw new TypeError("encryption.keys has none: expected a list of keys");
     }
     this.#keys = keys.map(importKey);
   }
@@ -125,14 +125,18 @@ async function deriveMacKeys(
   return derived.filter((key) => key !== undefined);
 }
 
-function importKey(key: SealKey): Promise<ImportedKey> {
+/** @throws {TypeError} If it is no key of 256 bits for what it is to do. */
+function importKey(key: SealKey, at: number): Promise<ImportedKey> {
+  // Only the first key encrypts.
+  const usages = at === 0 ? ["encrypt", "decrypt"] : ["decrypt"];
   if (typeof key !== "string" && !(key instanceof Uint8Array)) {
+    requireCryptoKey(key, at, usages);
     return Promise.resolve(key as ImportedKey);
   }
   const bytes = typeof key === "string" ? decodeBase64Url(key) : key;
   if (bytes?.length !== 32) {
     throw new TypeError(
-      `an encryption key has ${
+      `encryption.keys[${at}] has ${
         bytes?.length ?? "no"
       } bytes: expected 32, as bytes or base64url, or a CryptoKey`,
     );
@@ -143,5 +147,29 @@ function importKey(key: SealKey): Promise<ImportedKey> {
     "AES-GCM",
     false,
     ["encrypt", "decrypt"],
+  );
+}
+
+function requireCryptoKey(
+  key: SealCryptoKey | undefined | null,
+  at: number,
+  usages: readonly string[],
+): void {
+  const { name, length } = (key?.algorithm ?? {}) as {
+    name?: unknown;
+    length?: unknown;
+  };
+  const can = Array.isArray(key?.usages) ? key.usages : [];
+  const isKey = name === "AES-GCM" && length === 256 &&
+    usages.every((usage) => can.includes(usage));
+  if (isKey) return;
+  throw new TypeError(
+    `encryption.keys[${at}] is ${
+      name === undefined
+        ? "no key"
+        : `a CryptoKey of ${name}, ${length} bits, for ${can.join(" and ")}`
+    }: expected 32 bytes, as bytes or base64url, or a CryptoKey of AES-GCM, 256 bits, for ${
+      usages.join(" and ")
+    }`,
   );
 }

@@ -49,8 +49,9 @@ import { TaskWatch } from "./watch.ts";
 /**
  * Tasks with owners, states and an end.
  *
- * Every method may throw `AnonymousOwnerError`, `TaskStorageError` and, for a
- * task that is missing or another owner's, `TaskNotFoundError`. A write to a
+ * Every method may throw `AnonymousOwnerError`, `TaskStorageError` (with a
+ * cause of `InvalidDataError` for a record that cannot be read) and, for a task
+ * that is missing or another owner's, `TaskNotFoundError`. A write to a
  * task in a final state throws `InvalidTransitionError`. Every mutation takes
  * the id of a task or a record of it the caller holds, which saves the read:
  * if the record is not the latest, the task is read and the change made again.
@@ -355,7 +356,8 @@ export class TaskStore implements AsyncDisposable {
   }
 
   /**
-   * Reads one page of an owner's tasks, newest first.
+   * Reads one page of an owner's tasks, newest first. A task whose record
+   * cannot be read is named in `damaged` and spoils no other.
    *
    * @throws {TaskCursorError} If the cursor is not one of this list.
    */

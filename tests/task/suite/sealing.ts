@@ -364,23 +364,48 @@ export function sealingTests(test: TaskTest): void {
     assertEquals(seen.size, 20);
   });
 
-  test("keys_are_checked", () => {
-    const wrong: SealKey[][] = [
+  test("keys_are_checked", async () => {
+    const key = (name: string, length: number, usages: KeyUsage[]) =>
+      crypto.subtle.generateKey({ name, length }, false, usages);
+    const decrypting = await key("AES-GCM", 256, ["decrypt"]);
+    const wrong: unknown[] = [
+      undefined,
+      null,
+      A_TEXT,
       [],
       [new Uint8Array(31)],
       [new Uint8Array(0)],
       [A, new Uint8Array(16)],
       ["AQEB"],
       ["not base64!"],
+      // As a variable that is not set gives it.
+      [undefined],
+      [A, undefined],
+      [null],
+      [{}],
+      [7],
+      [Array(32).fill(1)],
+      // Keys of Web Crypto that cannot do what is wanted of them.
+      [await key("AES-GCM", 128, ["encrypt", "decrypt"])],
+      [await key("AES-CBC", 256, ["encrypt", "decrypt"])],
+      [await key("AES-GCM", 256, ["encrypt"])],
+      [decrypting],
     ];
     for (const keys of wrong) {
-      const make = () =>
-        new TaskStore(new MemoryBackend(), { encryption: { keys } });
-      assertThrows(make, TypeError);
+      const encryption = { keys: keys as SealKey[] };
+      const make = () => new TaskStore(new MemoryBackend(), { encryption });
+      const error = assertThrows(make, TypeError);
+      assert(error.message.includes("expected"), error.message);
+      assert(!error.message.includes(A_TEXT), error.message);
     }
-    return Promise.resolve();
+    // A retired one need not encrypt.
+    new TaskStore(new MemoryBackend(), {
+      encryption: { keys: [A, decrypting] },
+    });
   });
 }
+
+type KeyUsage = "encrypt" | "decrypt";
 
 async function sealed(
   ground: TestEnv,
