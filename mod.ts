@@ -101,6 +101,20 @@ export type {
   TaskToolConfig,
   TaskToolHandler,
 } from "./src/mcp/v2026_07_28/tool_calls.ts";
+export {
+  ExtTaskStore,
+  type ExtTaskStoreOptions,
+} from "./src/mcp/ext_tasks/ext_task_store.ts";
+export type {
+  ExtCreateTaskParams,
+  ExtDetailedTask,
+  ExtInputRequests,
+  ExtInputResponses,
+  ExtTask,
+  ExtTaskAccess,
+  ExtTaskError,
+  ExtTaskHandle,
+} from "./src/mcp/ext_tasks/types.ts";
 export { TaskFailedError } from "./src/mcp/v2025_11_25/errors.ts";
 export type { SdkOwnerOptions } from "./src/mcp/v2025_11_25/owner.ts";
 export {

@@ -45,7 +45,7 @@ interface Progress extends Record<string, unknown> {
 }
 
 const { REDIS_URL, PREFIX: prefix, PORT, INSTANCE: me = "?" } = process.env;
-const backend = await RedisBackend.connect(REDIS_URL, { prefix });
+const backend = await RedisBackend.connect(REDIS_URL!, { prefix });
 const tasks = new TaskStore(backend, { retention: "completion" });
 const sdkTasks = new SdkTaskStore(tasks);
 const sdkQueue = new SdkTaskMessageQueue(backend.queues);

@@ -223,7 +223,7 @@ async function startAndKillWorker(taskId: string, owner: string) {
 
 async function openInstances(): Promise<[TaskStore, TaskStore]> {
   const open = async (): Promise<StorageBackend> =>
-    await RedisBackend.connect(URL, { prefix: PREFIX });
+    await RedisBackend.connect(URL!, { prefix: PREFIX });
   const first = URL ? await open() : new MemoryBackend();
   const second = URL ? await open() : first;
   return [new TaskStore(first), new TaskStore(second)];

@@ -95,6 +95,12 @@ export const HOUSE_RULES: HouseRules = {
     // The two eras of the protocol know nothing of each other.
     [`${MCP}v2025_11_25/`]: [MCP, RUN, TASK, UTIL, ...STORAGE_WORDS],
     [`${MCP}v2026_07_28/`]: [MCP, RUN, TASK, UTIL, ...STORAGE_WORDS],
+    // The SDK's own extension of the later era: the same wire, another seam.
+    [`${MCP}ext_tasks/`]: [
+      ...[MCP, RUN, TASK, UTIL, ...STORAGE_WORDS],
+      `${MCP}v2026_07_28/wire.ts`,
+      `${MCP}v2026_07_28/lease_renewer.ts`,
+    ],
     "src/ops/": [RUN, TASK, STORAGE, UTIL, ROOT],
     // The one file that knows tasks and engines.
     [ROOT]: [MEMORY, REDIS, TASK, STORAGE, UTIL],

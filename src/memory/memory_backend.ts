@@ -32,6 +32,7 @@ import { splitKey, splitPrefix } from "../storage/keys.ts";
 import type { LeaseStorage } from "../storage/leases.ts";
 import type { MessageQueue } from "../storage/message_queue.ts";
 import type { StepStorage } from "../storage/steps.ts";
+import { checkOnWarning } from "../storage/warnings.ts";
 import { WatchHub } from "../storage/watch.ts";
 import { CloseSignal } from "../util/close_signal.ts";
 import { MemoryDue } from "./memory_due.ts";
@@ -48,6 +49,11 @@ export interface MemoryBackendOptions {
   readonly maxRecordBytes?: number;
   /** The time, in epoch milliseconds. Default: `Date.now`. */
   readonly clock?: () => number;
+  /**
+   * Called with what an operator should know: a listener that has thrown;
+   * `cause` is what it has thrown. Default: `console.warn`, once a sentence.
+   */
+  readonly onWarning?: (message: string, cause?: unknown) => void;
 }
 
 /**
@@ -90,6 +96,7 @@ export class MemoryBackend implements StorageBackend {
     {
       maxRecordBytes = DEFAULT_MAX_RECORD_BYTES,
       clock = Date.now,
+      onWarning,
     }: MemoryBackendOptions = {},
   ) {
     requireInteger("maxRecordBytes", maxRecordBytes, 1);
@@ -121,7 +128,7 @@ export class MemoryBackend implements StorageBackend {
     });
     this.#leases = new MemoryLeases(records);
     this.#steps = new MemorySteps(records);
-    this.#due = new MemoryDue(answer);
+    this.#due = new MemoryDue(answer, checkOnWarning(onWarning));
   }
 
   /** Queues of messages beside the records. */
@@ -180,8 +187,9 @@ export class MemoryBackend implements StorageBackend {
   delete(key: string, options: DeleteOptions = {}): Promise<boolean> {
     return this.#answer((now) => {
       splitKey(key);
-      const { expected } = checkDelete(options);
-      return this.#records.delete(key, expected, options.operationId, now);
+      const { expected, operationId, isNamed } = checkDelete(options);
+      const name = isNamed ? operationId : undefined;
+      return this.#records.delete(key, expected, name, now);
     });
   }
 

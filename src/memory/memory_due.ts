@@ -4,6 +4,7 @@ import {
   checkDueTime,
   checkForMs,
   checkQueueName,
+  checkQueueNames,
   MAX_CLAIM_LIMIT,
   requireInteger,
 } from "../storage/checks.ts";
@@ -14,6 +15,7 @@ import type {
   OfferOptions,
 } from "../storage/due.ts";
 import { splitKey } from "../storage/keys.ts";
+import { checkListener, type WarningListener } from "../storage/warnings.ts";
 import type { Answer } from "./memory_records.ts";
 import { SortedIndex } from "./sorted_index.ts";
 import { Sweep } from "./sweep.ts";
@@ -57,8 +59,11 @@ export class MemoryDue implements DueStorage {
     (queue, now) => this.#live(queue, now),
   );
 
-  constructor(answer: Answer) {
+  readonly #onWarning: WarningListener;
+
+  constructor(answer: Answer, onWarning: WarningListener) {
     this.#answer = answer;
+    this.#onWarning = onWarning;
   }
 
   offer(
@@ -97,10 +102,9 @@ export class MemoryDue implements DueStorage {
     forMs: number,
   ): Promise<DueClaims> {
     return this.#answer((now) => {
-      for (const queue of queues) checkQueueName(queue);
+      const names = checkQueueNames(queues);
       requireInteger("limit", limit, 1, MAX_CLAIM_LIMIT);
       checkForMs(forMs);
-      const names = [...new Set(queues)];
       const claims = names
         .flatMap((queue) => this.#dueIn(queue, limit, now))
         .sort((a, b) => a.atMs - b.atMs)
@@ -127,14 +131,16 @@ export class MemoryDue implements DueStorage {
     listener: () => void,
   ): Promise<() => Promise<void>> {
     return this.#answer(() => {
-      for (const queue of queues) checkQueueName(queue);
-      const subscription = { listener };
-      for (const queue of queues) {
+      const names = checkQueueNames(queues);
+      const subscription = {
+        listener: checkListener("due.subscribe", listener, this.#onWarning),
+      };
+      for (const queue of names) {
         const others = this.#subscriptions.get(queue) ?? new Set();
         this.#subscriptions.set(queue, others.add(subscription));
       }
       return () => {
-        for (const queue of queues) this.#unsubscribe(queue, subscription);
+        for (const queue of names) this.#unsubscribe(queue, subscription);
         return Promise.resolve();
       };
     });
@@ -170,7 +176,7 @@ export class MemoryDue implements DueStorage {
     return due;
   }
 
-  /** In a task of its own: a listener that throws fails no offer. */
+  /** In a task of its own: an offer waits for no listener. */
   #notify(queue: string): void {
     const subscriptions = this.#subscriptions.get(queue);
     for (const subscription of subscriptions ?? []) {

@@ -30,15 +30,15 @@ export class MemoryLeases implements LeaseStorage {
 
   acquire(key: string, lease: LeaseRequest): Promise<GrantedLease> {
     return this.#records.answer((now) => {
-      checkLease(lease);
+      const asked = checkLease(lease);
       const record = this.#records.get(key, now);
       const held = heldLease(record, now);
-      if (held && held.holder !== lease.holder) {
+      if (held && held.holder !== asked.holder) {
         const remainingMs = held.untilMs - now;
         throw new LeaseConflictError(key, held.holder, remainingMs);
       }
       const fence = held?.fence ?? this.#records.nextFence(now);
-      record.lease = storedLease(lease, fence, now);
+      record.lease = storedLease(asked, fence, now);
       return { fence };
     });
   }
@@ -71,11 +71,11 @@ export class MemoryLeases implements LeaseStorage {
   ): Promise<GrantedLease> {
     return this.#records.answer((now) => {
       const [write, quotas] = this.#records.checkCreate(key, data, options);
-      checkLease(lease);
+      const asked = checkLease(lease);
       const applied = this.#records.findApplied(write);
       if (applied) return { fence: applied.fence };
       const fence = this.#records.nextFence(now);
-      const stored = storedLease(lease, fence, now);
+      const stored = storedLease(asked, fence, now);
       this.#records.create(write, quotas, stored, now);
       return { fence };
     });

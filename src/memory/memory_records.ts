@@ -44,8 +44,6 @@ export interface MemoryRecordsOptions {
 export interface Write extends KeyParts, CheckedWrite {
   readonly key: string;
   readonly data: string;
-  /** Whether the caller named it: only then can it be tried again. */
-  readonly isNamed: boolean;
 }
 
 /** Every record of a backend, by owner. */
@@ -76,8 +74,7 @@ export class MemoryRecords {
   ): Write {
     const parts = splitKey(key);
     checkData(key, data, this.maxRecordBytes);
-    const isNamed = meta?.operationId !== undefined;
-    return { ...parts, key, data, isNamed, ...checkWrite(key, data, meta) };
+    return { ...parts, key, data, ...checkWrite(key, data, meta) };
   }
 
   checkCreate(

@@ -25,7 +25,7 @@ export abstract class BaseLink implements RedisLink {
   abstract readonly isOpen: boolean;
   abstract readonly isReady: boolean;
   readonly #ready = new Set<() => void>();
-  readonly #attached: (() => void)[] = [];
+  readonly #attached = new Set<() => void>();
   readonly #subscribers = new Set<Subscriber>();
   #closing?: Promise<void>;
 
@@ -66,11 +66,20 @@ export abstract class BaseLink implements RedisLink {
     return this.#closing ??= this.#release();
   }
 
-  /** Listens to an event until the link is closed. */
-  protected attach(emitter: Emitter, event: string): void {
+  /**
+   * Listens to events until the link is closed.
+   *
+   * @returns Ends it before.
+   */
+  protected attach(emitter: Emitter, ...events: string[]): () => void {
     const listener = () => this.notifyReady();
-    emitter.on(event, listener);
-    this.#attached.push(() => emitter.off(event, listener));
+    for (const event of events) emitter.on(event, listener);
+    const detach = () => {
+      for (const event of events) emitter.off(event, listener);
+      this.#attached.delete(detach);
+    };
+    this.#attached.add(detach);
+    return detach;
   }
 
   protected notifyReady(): void {
@@ -83,7 +92,7 @@ export abstract class BaseLink implements RedisLink {
   }
 
   async #release(): Promise<void> {
-    for (const detach of this.#attached.splice(0)) detach();
+    for (const detach of this.#attached) detach();
     this.#ready.clear();
     await Promise.all([...this.#subscribers].map((each) => each.close()));
     await this.closeOwned();

@@ -24,8 +24,7 @@ export class ClientLink extends BaseLink {
     this.#watchdog = owned
       ? new Watchdog(() => [client], reconnect).start()
       : undefined;
-    this.attach(client, "ready");
-    if (!owned) this.attach(client, "end");
+    this.attach(client, "ready", ...owned ? [] : ["end"]);
   }
 
   get isOpen(): boolean {
@@ -61,6 +60,7 @@ export class PoolLink extends BaseLink {
   readonly #commands: PoolClient;
   /** One of its clients, for the options. */
   #member?: NodeClient;
+  #detach?: () => void;
 
   constructor(pool: PoolClient) {
     super();
@@ -85,9 +85,9 @@ export class PoolLink extends BaseLink {
     const member = await this.#pool.execute((client) => client);
     if (this.#member !== member) {
       this.#member = member;
+      this.#detach?.();
       // A pool itself does not tell that it was closed.
-      this.attach(member, "end");
-      this.attach(member, "ready");
+      this.#detach = this.attach(member, "end", "ready");
     }
     return member;
   }

@@ -23,9 +23,7 @@ export class ClusterLink extends BaseLink {
     this.#watchdog = owned
       ? new Watchdog(() => clientsOf(cluster), reconnect).start()
       : undefined;
-    this.attach(cluster, "node-ready");
-    this.attach(cluster, "node-disconnect");
-    this.attach(cluster, "disconnect");
+    this.attach(cluster, "node-ready", "node-disconnect", "disconnect");
   }
 
   get isOpen(): boolean {

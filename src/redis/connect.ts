@@ -30,7 +30,8 @@ import type {
   RedisConnectOptions,
 } from "./connect_options.ts";
 import { type ConnectTarget, readTarget } from "./connect_target.ts";
-import type { RedisLink, WarningListener } from "./link_types.ts";
+import type { WarningListener } from "../storage/warnings.ts";
+import type { RedisLink } from "./link_types.ts";
 import { OwnedSentinelLink } from "./sentinel_link.ts";
 import type { DurabilityOptions } from "./executor/retry.ts";
 import { checkServer } from "./server_check.ts";

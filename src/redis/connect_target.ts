@@ -35,6 +35,14 @@ const MISPLACED: Readonly<Record<string, string>> = {
   nodes: "call them rootNodes",
   sentinels: "call them sentinelRootNodes",
   masterName: "call it name, beside sentinelRootNodes",
+  uri: "call it url",
+  hostname: "put it into socket: { host, port }",
+};
+
+/** The same in `socket`. */
+const MISPLACED_IN_SOCKET: Readonly<Record<string, string>> = {
+  hostname: "call it host",
+  url: "put it beside socket",
 };
 
 const EXPECTED =
@@ -49,16 +57,17 @@ export function readTarget(target: unknown): ConnectTarget {
   if (typeof target === "string") return clientTarget({ url: target });
   if (target instanceof URL) return clientTarget({ url: target.href });
   if (!isPlainObject(target)) {
+    const unset = target === undefined
+      ? " (is an environment variable unset?)"
+      : "";
     const hint = hasMethod(target, "sendCommand")
       ? "; a client that is connected already goes to new RedisBackend(client)"
       : "";
     throw new TypeError(
-      `cannot connect to ${describe(target)}: ${EXPECTED}${hint}`,
+      `cannot connect to ${describe(target)}${unset}: ${EXPECTED}${hint}`,
     );
   }
-  for (const [name, hint] of Object.entries(MISPLACED)) {
-    if (name in target) throw new TypeError(`unknown option ${name}: ${hint}`);
-  }
+  refuseMisplaced(target, MISPLACED, "");
   const isCluster = "rootNodes" in target;
   const isSentinel = "sentinelRootNodes" in target;
   if (isCluster && isSentinel) {
@@ -71,6 +80,18 @@ export function readTarget(target: unknown): ConnectTarget {
   return clientTarget(target);
 }
 
+function refuseMisplaced(
+  options: object,
+  hints: Readonly<Record<string, string>>,
+  path: string,
+): void {
+  for (const [name, hint] of Object.entries(hints)) {
+    if (name in options) {
+      throw new TypeError(`unknown option ${path}${name}: ${hint}`);
+    }
+  }
+}
+
 function clientTarget(options: object): ConnectTarget {
   return { kind: "client", address: addressOf(options), options };
 }
@@ -78,8 +99,11 @@ function clientTarget(options: object): ConnectTarget {
 function clusterTarget(options: object): ConnectTarget {
   const cluster = options as RedisClusterSettings;
   const address = requireNodes("rootNodes", cluster.rootNodes)
-    .map(addressOf).join(", ");
-  if (cluster.defaults !== undefined) addressOf(cluster.defaults);
+    .map((node) => {
+      refuseMisplaced(node, MISPLACED, "");
+      return addressOf(node);
+    }).join(", ");
+  if (cluster.defaults !== undefined) serverIn(cluster.defaults);
   return { kind: "cluster", address, options: cluster };
 }
 
@@ -128,6 +152,19 @@ function requireNodes(name: string, nodes: unknown): readonly object[] {
  * parser's error may hold a password: neither is shown.
  */
 export function addressOf(options: object): string {
+  const server = serverIn(options);
+  if (server !== undefined) return server;
+  // node-redis would dial localhost, whatever was meant.
+  const names = Object.keys(options).join(", ");
+  throw new TypeError(
+    `no server is named in {${
+      names && ` ${names} `
+    }}: expected url, or socket with host, port or path`,
+  );
+}
+
+/** The address in options, if they name one. */
+function serverIn(options: object): string | undefined {
   const { url, socket } = options as {
     url?: unknown;
     socket?: { host?: string; port?: number; path?: string; tls?: boolean };
@@ -145,8 +182,18 @@ export function addressOf(options: object): string {
   if (socket !== undefined && !isPlainObject(socket)) {
     throw new TypeError(`socket is ${describe(socket)}: expected an object`);
   }
-  const { host = "localhost", port = 6379, path } = socket ?? {};
-  return path ?? `${host}:${port}`;
+  refuseMisplaced(socket ?? {}, MISPLACED_IN_SOCKET, "socket.");
+  const { host, port = 6379, path } = socket ?? {};
+  if (typeof path === "string") return path;
+  if (socket !== undefined && "host" in socket) {
+    if (typeof host === "string" && host !== "") return `${host}:${port}`;
+    throw new TypeError(
+      `socket.host is ${
+        host === "" ? "empty" : describe(host)
+      }: expected a host name or IP address (is an environment variable unset?)`,
+    );
+  }
+  return socket?.port === undefined ? undefined : `localhost:${port}`;
 }
 
 function addressOfUrl(url: string, tls: boolean | undefined): string {
@@ -172,13 +219,19 @@ function addressOfUrl(url: string, tls: boolean | undefined): string {
       `invalid Redis URL with protocol "${parsed.protocol}": expected redis: or rediss:`,
     );
   }
+  // Such as "redis:6390": node-redis would dial localhost.
+  if (parsed.hostname === "") {
+    throw new TypeError(
+      `invalid Redis URL without a host: expected ${parsed.protocol}//[user:password@]host[:port][/db]`,
+    );
+  }
   // node-redis would say so with the whole URL.
   if (tls !== undefined && tls !== (parsed.protocol === "rediss:")) {
     throw new TypeError(
       `socket.tls is ${tls}, but the URL begins with ${parsed.protocol}`,
     );
   }
-  return `${parsed.hostname || "localhost"}:${parsed.port || 6379}`;
+  return `${parsed.hostname}:${parsed.port || 6379}`;
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {

@@ -42,7 +42,7 @@ export class EventChannel {
   readonly #entries = new Set<Entry>();
   readonly #wake = new Notifier();
   readonly #onMessage: MessageListener = (message) => {
-    for (const { onMessage } of [...this.#entries]) onMessage(message);
+    this.#tell(({ onMessage }) => onMessage(message));
   };
   #isSubscribed = false;
   #isRunning = false;
@@ -67,7 +67,14 @@ export class EventChannel {
   reset(): void {
     // The connection may be back: a failed try need not wait any longer.
     this.#cutPause();
-    for (const { onReset } of [...this.#entries]) onReset();
+    this.#tell(({ onReset }) => onReset());
+  }
+
+  /** One that another has just ended is not called any more. */
+  #tell(call: (entry: Entry) => void): void {
+    for (const entry of [...this.#entries]) {
+      if (this.#entries.has(entry)) call(entry);
+    }
   }
 
   /** Ends every listener; those that wait get the error. */

@@ -21,7 +21,14 @@ export class KeySchema {
         `schema is ${JSON.stringify(name)}: expected "mcp" or "pmcp"`,
       );
     }
-    if (typeof prefix !== "string" || !/^[^{}\p{Surrogate}]+$/u.test(prefix)) {
+    if (typeof prefix !== "string") {
+      throw new TypeError(
+        `prefix is ${
+          prefix === null ? "null" : `a ${typeof prefix}`
+        }: expected a string`,
+      );
+    }
+    if (!/^[^{}\p{Surrogate}]+$/u.test(prefix)) {
       throw new RangeError(
         `prefix is ${
           JSON.stringify(prefix)

@@ -3,10 +3,11 @@
 import { ClientLink, PoolLink } from "./client_link.ts";
 import { recognizeClient, type SentinelClient } from "./client_like.ts";
 import { ClusterLink } from "./cluster_link.ts";
-import type { RedisLink, WarningListener } from "./link_types.ts";
+import type { WarningListener } from "../storage/warnings.ts";
+import type { RedisLink } from "./link_types.ts";
 import { BorrowedSentinelLink } from "./sentinel_link.ts";
 
-export type { LinkKind, RedisLink, WarningListener } from "./link_types.ts";
+export type { LinkKind, RedisLink } from "./link_types.ts";
 
 /**
  * Wraps a connected client, pool, cluster or sentinel of node-redis. It stays

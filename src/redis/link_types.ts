@@ -9,9 +9,6 @@ import type { Subscriber } from "./subscriber.ts";
 /** The kinds of node-redis clients. */
 export type LinkKind = "client" | "pool" | "cluster" | "sentinel";
 
-/** Called with a sentence that an operator should read. */
-export type WarningListener = (message: string) => void;
-
 /** A connection to Redis: a client of ours, or a borrowed one. */
 export interface RedisLink {
   /** The kind of client behind it. */

@@ -5,6 +5,7 @@ import {
   MAX_TIMER_MS,
   requireInteger,
 } from "../storage/checks.ts";
+import { checkOnWarning, type WarningListener } from "../storage/warnings.ts";
 import {
   checkDurability,
   checkRetry,
@@ -41,10 +42,13 @@ export interface RedisBackendOptions {
   readonly watchRefreshMs?: number | undefined;
   /**
    * Called with what an operator should know: a server that evicts keys, a
-   * borrowed client that sends commands again by itself. Default:
-   * `console.warn`, once a sentence.
+   * borrowed client that sends commands again by itself, a listener that has
+   * thrown; `cause` is what it has thrown. Default: `console.warn`, once a
+   * sentence.
    */
-  readonly onWarning?: ((message: string) => void) | undefined;
+  readonly onWarning?:
+    | ((message: string, cause?: unknown) => void)
+    | undefined;
 }
 
 /** The options, checked, with their defaults. */
@@ -55,30 +59,23 @@ export interface ResolvedOptions {
   /** The most time of one operation, in milliseconds. */
   readonly timeoutMs: number;
   readonly durability: DurabilityOptions | undefined;
-  readonly onWarning: (message: string) => void;
-}
-
-const warned = new Set<string>();
-
-/** The default: a library that is silent about trouble hides it. */
-function warnOnce(message: string): void {
-  if (warned.has(message)) return;
-  warned.add(message);
-  console.warn(`mcp-tasks-redis: ${message}`);
+  readonly onWarning: WarningListener;
 }
 
 /** Checks the options. */
-export function resolveOptions(
-  {
+export function resolveOptions(options: RedisBackendOptions): ResolvedOptions {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`options are ${String(options)}: expected an object`);
+  }
+  const {
     schema = "mcp",
     prefix = schema,
     maxRecordBytes = DEFAULT_MAX_RECORD_BYTES,
     watchRefreshMs = 30_000,
     retry,
     durability,
-    onWarning = warnOnce,
-  }: RedisBackendOptions,
-): ResolvedOptions {
+    onWarning,
+  } = options;
   requireInteger("maxRecordBytes", maxRecordBytes, 1);
   requireInteger("watchRefreshMs", watchRefreshMs, 1, MAX_TIMER_MS);
   const timeoutMs = checkRetry(retry);
@@ -88,6 +85,6 @@ export function resolveOptions(
     watchRefreshMs,
     timeoutMs,
     durability: checkDurability(durability, timeoutMs),
-    onWarning,
+    onWarning: checkOnWarning(onWarning),
   };
 }

@@ -136,6 +136,8 @@ export class RecordCalls {
     const place = `|${createdAt}|${expiresAt ?? ""}|`;
     const next = String(version + 1);
     const stopsBeingActive = !active && meta?.active !== false;
+    // The expiry of the index may have to be set again.
+    if (stopsBeingActive && expiresAt === undefined) return undefined;
     const tail = stopsBeingActive ? [names.active_index] : undefined;
     return {
       what: () => `putIfVersion ${JSON.stringify(key)} at version ${version}`,
@@ -144,7 +146,7 @@ export class RecordCalls {
       script: LUA_UPDATE,
       kind: "idempotent",
       isDurable: true,
-      write: (words, { checksPermissions }) =>
+      write: (words, { checksPermissions, deadlineMs }) =>
         writeScriptInput(words, LUA_UPDATE, {
           keys: { record: names.record },
           ...(tail === undefined ? {} : { tail }),
@@ -156,7 +158,7 @@ export class RecordCalls {
               active ? 1 : 0
             }${place}${next}.${operationId} ${version}.${etag} `,
             version: next,
-            now: String(Math.ceil(clock.now() / 1000) + 1),
+            deadline_ms: deadlineMs,
             task: tail === undefined ? "" : names.task,
             fence: lease === undefined ? "" : String(lease.fence),
             lease_rule: lease?.rule ?? "",
@@ -172,12 +174,17 @@ export class RecordCalls {
     };
   }
 
-  /** Writes a record that must not exist, under a lease if there is one. */
+  /**
+   * Writes a record that must not exist, under a lease if there is one.
+   *
+   * @param isRecount Whether a refusal by a quota is what it is tried again for.
+   */
   create(
     write: RecordWrite,
     maxRecords: number | undefined,
     maxActive: number | undefined,
     lease?: LeaseRequest,
+    isRecount = false,
   ): ScriptCall<number> {
     const { key } = write;
     const names = new RecordNames(this.#schema, write.parts);
@@ -198,7 +205,7 @@ export class RecordCalls {
       write: (words, attempt) =>
         writeScriptInput(words, LUA_CREATE, {
           keys: names,
-          args: { ...args, ...this.#perTry(attempt) },
+          args: { ...args, ...this.#perTry(attempt, isRecount ? "o" : "") },
         }),
       decode: (answer) => {
         const { code, values } = readAnswer(key, answer);
@@ -260,11 +267,12 @@ export class RecordCalls {
 
   #perTry(
     { isRetry, checksPermissions, deadlineMs }: Attempt,
+    more = "",
   ): { deadline_ms: string; mode: string } {
     return {
       deadline_ms: deadlineMs,
       mode: (isRetry ? "r" : "") + (checksPermissions ? "p" : "") +
-        (this.#schema.isShared ? "k" : ""),
+        (this.#schema.isShared ? "k" : "") + more,
     };
   }
 }

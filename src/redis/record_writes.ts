@@ -7,6 +7,7 @@ import {
   checkData,
   type CheckedExpected,
   type CheckedQuotas,
+  type checkFencing,
   checkWrite,
 } from "../storage/checks.ts";
 import {
@@ -15,7 +16,7 @@ import {
 } from "../storage/errors.ts";
 import { makePrefix, parseKey, splitKey } from "../storage/keys.ts";
 import type { LeaseRequest } from "../storage/leases.ts";
-import type { PutIfVersionOptions, WriteOptions } from "../storage/record.ts";
+import type { WriteOptions } from "../storage/record.ts";
 import type { WatchHub } from "../storage/watch.ts";
 import type { RedisLists } from "./lists.ts";
 import {
@@ -43,12 +44,7 @@ export class RecordWrites {
   check(key: string, data: string, meta?: WriteOptions): RecordWrite {
     const parts = splitKey(key);
     checkData(key, data, this.#context.maxRecordBytes);
-    const { expiresAt, createdAt, active, operationId } = checkWrite(
-      key,
-      data,
-      meta,
-    );
-    return { key, parts, data, expiresAt, createdAt, active, operationId };
+    return { key, parts, data, ...checkWrite(key, data, meta) };
   }
 
   /** Writes a record whatever is stored. */
@@ -85,11 +81,18 @@ export class RecordWrites {
     { maxRecords, maxActive }: CheckedQuotas,
     lease?: LeaseRequest,
   ): Promise<number> {
-    const call = this.#calls.create(write, maxRecords, maxActive, lease);
-    const run = () =>
-      this.#written(write, this.#context.run(call), undefined, () => 1);
+    const run = (isRecount: boolean) => {
+      const call = this.#calls.create(
+        write,
+        maxRecords,
+        maxActive,
+        lease,
+        isRecount,
+      );
+      return this.#written(write, this.#context.run(call), undefined, () => 1);
+    };
     try {
-      return await run();
+      return await run(false);
     } catch (error) {
       const isFull = error instanceof CapacityExceededError &&
         error.unit !== "bytes";
@@ -97,7 +100,7 @@ export class RecordWrites {
       // Other writers leave their expired tasks in the index: it is counted
       // again before a record is refused.
       await this.#lists.dropStale(makePrefix(parseKey(write.key).owner));
-      return await run();
+      return await run(true);
     }
   }
 
@@ -160,9 +163,9 @@ export class RecordWrites {
   }
 }
 
-/** Reads the lease rule from the options of a `putIfVersion`. */
+/** The lease rule that a `putIfVersion` asks for. */
 export function leaseRuleOf(
-  { fence, releaseLease }: PutIfVersionOptions,
+  { fence, releaseLease }: ReturnType<typeof checkFencing>,
 ): LeaseRule | undefined {
   return fence === undefined
     ? undefined

@@ -38,7 +38,12 @@ import { connectLink, type RedisConnectOptions } from "./connect.ts";
 import { Connection } from "./connection.ts";
 import { borrowLink } from "./link.ts";
 import { RedisLists } from "./lists.ts";
-import { type RedisBackendOptions, resolveOptions } from "./options.ts";
+import { KeySchema } from "./key_schema.ts";
+import {
+  type RedisBackendOptions,
+  type ResolvedOptions,
+  resolveOptions,
+} from "./options.ts";
 import { readCall } from "./read_call.ts";
 import { leaseRuleOf, RecordWrites, remaining } from "./record_writes.ts";
 import type { RedisContext } from "./redis_context.ts";
@@ -47,6 +52,9 @@ import { RedisLeases } from "./redis_leases.ts";
 import { RedisMessageQueue } from "./redis_message_queue.ts";
 import { RedisSteps } from "./redis_steps.ts";
 import { closedError } from "./replies.ts";
+
+/** The target of `connect` without arguments. */
+const LOCAL = "redis://127.0.0.1:6379";
 
 /** The age up to which a new watch may begin with what another has read. */
 const WATCH_REUSE_MS = 1000;
@@ -83,7 +91,7 @@ export class RedisBackend implements StorageBackend {
   readonly steps: StepStorage;
   /** Hints that a record wants a worker, on the same connection. */
   readonly due: DueStorage;
-  readonly #options: RedisBackendOptions;
+  readonly #options: ResolvedOptions;
   readonly #context: RedisContext;
   readonly #lists: RedisLists;
   readonly #watches: WatchHub;
@@ -103,13 +111,11 @@ export class RedisBackend implements StorageBackend {
    * @throws {RangeError} If an option is out of its range.
    */
   constructor(client: RedisClientLike, options: RedisBackendOptions = {}) {
-    const resolved = resolveOptions(options);
-    // `connect` and `withPrefix` hand over a connection in place of a client.
     const given: unknown = client;
-    const connection = given instanceof Connection
+    const { connection, resolved } = given instanceof Handover
       ? given
-      : new Connection(borrowLink(client, resolved.onWarning), resolved);
-    this.#options = options;
+      : borrow(client, resolveOptions(options));
+    this.#options = resolved;
     this.#connection = connection;
     const { executor, events, link } = connection;
     const context: RedisContext = {
@@ -117,6 +123,7 @@ export class RedisBackend implements StorageBackend {
       maxRecordBytes: resolved.maxRecordBytes,
       clock: executor.clock,
       events,
+      onWarning: resolved.onWarning,
       isCluster: link.kind === "cluster",
       run: (call) => {
         this.#requireOpen();
@@ -147,23 +154,33 @@ export class RedisBackend implements StorageBackend {
    *
    * @param target A `redis[s]://` URL, the options of node-redis'
    * `createClient`, `{ rootNodes }` for a Cluster, or
-   * `{ sentinelRootNodes, name }` for a Sentinel. Default:
-   * `redis://127.0.0.1:6379`.
+   * `{ sentinelRootNodes, name }` for a Sentinel.
    * @param options Key layout, limits and failure policy.
    * @throws {TypeError} If the target is none of these.
    * @throws {RangeError} If an option is out of its range.
    * @throws {BackendError} At once, if Redis cannot be reached or refuses us.
    */
+  static connect(
+    target: RedisConnectOptions,
+    options?: RedisBackendOptions,
+  ): Promise<RedisBackend>;
+  /**
+   * Opens a connection to `redis://127.0.0.1:6379`, which `close` closes. Only
+   * a call without arguments does: a target that is `undefined` is refused.
+   *
+   * @throws {BackendError} At once, if Redis cannot be reached or refuses us.
+   */
+  static connect(): Promise<RedisBackend>;
   static async connect(
-    target: RedisConnectOptions = "redis://127.0.0.1:6379",
-    options: RedisBackendOptions = {},
+    ...given: [target?: RedisConnectOptions, options?: RedisBackendOptions]
   ): Promise<RedisBackend> {
+    const [target, options = {}] = given.length === 0 ? [LOCAL] : given;
     const resolved = resolveOptions(options);
-    const link = await connectLink(target, resolved);
+    const link = await connectLink(target as RedisConnectOptions, resolved);
     const connection = new Connection(link, resolved);
     // Where it is refused, writes are too, and say so themselves.
     await connection.executor.askTime(resolved.schema.prefix).catch(() => {});
-    return new RedisBackend(asClient(connection), options);
+    return new RedisBackend(new Handover(connection, resolved).asClient());
   }
 
   /** The beginning of every key of this backend. */
@@ -176,11 +193,17 @@ export class RedisBackend implements StorageBackend {
    * this one; closing it closes nothing else.
    *
    * @param prefix What its keys begin with, without braces.
+   * @throws {TypeError} If the prefix is no string; there is no default.
    * @throws {RangeError} If the prefix is empty or has a brace.
    */
   withPrefix(prefix: string): RedisBackend {
-    const options = { ...this.#options, prefix };
-    const other = new RedisBackend(asClient(this.#connection), options);
+    const { schema } = this.#options;
+    const resolved = {
+      ...this.#options,
+      schema: new KeySchema(schema.name, prefix),
+    };
+    const handover = new Handover(this.#connection, resolved);
+    const other = new RedisBackend(handover.asClient());
     other.#closesConnection = false;
     return other;
   }
@@ -204,11 +227,11 @@ export class RedisBackend implements StorageBackend {
     meta: PutIfVersionOptions = {},
   ): Promise<number> {
     const write = this.#writes.check(key, data, meta);
-    checkFencing(meta);
+    const fencing = checkFencing(meta);
     return await this.#writes.putIfVersion(
       write,
       checkExpected(expected),
-      leaseRuleOf(meta),
+      leaseRuleOf(fencing),
     );
   }
 
@@ -281,7 +304,25 @@ export class RedisBackend implements StorageBackend {
   }
 }
 
-/** A connection in place of a client; see the constructor. */
-function asClient(connection: Connection): RedisClientLike {
-  return connection as unknown as RedisClientLike;
+/**
+ * What `connect` and `withPrefix` give the constructor in place of a client:
+ * options are read and checked once.
+ */
+class Handover {
+  readonly connection: Connection;
+  readonly resolved: ResolvedOptions;
+
+  constructor(connection: Connection, resolved: ResolvedOptions) {
+    this.connection = connection;
+    this.resolved = resolved;
+  }
+
+  asClient(): RedisClientLike {
+    return this as unknown as RedisClientLike;
+  }
+}
+
+function borrow(client: RedisClientLike, resolved: ResolvedOptions): Handover {
+  const link = borrowLink(client, resolved.onWarning);
+  return new Handover(new Connection(link, resolved), resolved);
 }

@@ -1,5 +1,6 @@
 /** The common ground of the parts of a `RedisBackend`. */
 
+import type { WarningListener } from "../storage/warnings.ts";
 import type { ScriptCall } from "./executor/script_call.ts";
 import type { ServerClock } from "./executor/server_clock.ts";
 import type { EventHub } from "./events.ts";
@@ -12,6 +13,8 @@ export interface RedisContext {
   /** The server's time, as far as it is known. */
   readonly clock: ServerClock;
   readonly events: EventHub;
+  /** Called with what an operator should know. */
+  readonly onWarning: WarningListener;
   /** Whether the keys are spread over the nodes of a Cluster. */
   readonly isCluster: boolean;
   /** Runs a call; throws if the backend is closed. */

@@ -7,6 +7,7 @@ import {
   checkDueTime,
   checkForMs,
   checkQueueName,
+  checkQueueNames,
   MAX_CLAIM_LIMIT,
   requireInteger,
 } from "../storage/checks.ts";
@@ -17,6 +18,7 @@ import type {
   OfferOptions,
 } from "../storage/due.ts";
 import { splitKey } from "../storage/keys.ts";
+import { checkListener } from "../storage/warnings.ts";
 import { writeScriptInput } from "./executor/script.ts";
 import { LUA_DUE_CLAIM } from "./lua/due_claim.ts";
 import { LUA_DUE_OFFER } from "./lua/due_offer.ts";
@@ -94,10 +96,10 @@ export class RedisDue implements DueStorage {
     limit: number,
     forMs: number,
   ): Promise<DueClaims> {
-    queues.forEach(checkQueueName);
+    const names = checkQueueNames(queues);
     requireInteger("limit", limit, 1, MAX_CLAIM_LIMIT);
     checkForMs(forMs);
-    const sets = await this.#setsOf(queues);
+    const sets = await this.#setsOf(names);
     // Another set each time: none starves behind a full one.
     const start = Math.floor(Math.random() * sets.length);
     const claims: (DueClaim & { atMs: number })[] = [];
@@ -121,13 +123,15 @@ export class RedisDue implements DueStorage {
     queues: readonly string[],
     listener: () => void,
   ): Promise<() => Promise<void>> {
-    queues.forEach(checkQueueName);
-    const sets = await this.#setsOf(queues);
+    const names = checkQueueNames(queues);
+    const { onWarning } = this.#context;
+    const call = checkListener("due.subscribe", listener, onWarning);
+    const sets = await this.#setsOf(names);
     const subscriptions = sets.map(({ shard, queue }) =>
       this.#context.events.subscribe(
         this.#context.schema.dueEvents(shard, queue),
-        listener,
-        listener,
+        call,
+        call,
       )
     );
     const end = () => {
@@ -175,7 +179,7 @@ export class RedisDue implements DueStorage {
     queues: readonly string[],
   ): Promise<{ shard: number; queue: string }[]> {
     const shards = await this.#countShards();
-    return [...new Set(queues)].flatMap((queue) =>
+    return queues.flatMap((queue) =>
       Array.from({ length: shards }, (_, shard) => ({ shard, queue }))
     );
   }

@@ -43,7 +43,7 @@ export class RedisLeases implements LeaseStorage {
     const { schema } = this.#context;
     const { owner, task } = splitKey(key);
     const record = schema.record(owner, task);
-    checkLease(lease);
+    const { holder, forMs } = checkLease(lease);
     const op = newOperationId();
     return await this.#context.run<GrantedLease>({
       what: () => `acquire the lease on ${JSON.stringify(key)}`,
@@ -56,9 +56,9 @@ export class RedisLeases implements LeaseStorage {
         writeScriptInput(words, LUA_LEASE_ACQUIRE, {
           keys: { record, gone: schema.gone(owner, task) },
           args: {
-            holder: lease.holder,
+            holder,
             op,
-            for_ms: String(lease.forMs),
+            for_ms: String(forMs),
             deadline_ms: deadlineMs,
             mode: isRetry ? "r" : "",
           },
@@ -111,8 +111,8 @@ export class RedisLeases implements LeaseStorage {
     options: CreateOptions = {},
   ): Promise<GrantedLease> {
     const write = this.#writes.check(key, data, options.meta);
-    checkLease(lease);
-    const fence = await this.#writes.create(write, checkCreate(options), lease);
+    const asked = checkLease(lease);
+    const fence = await this.#writes.create(write, checkCreate(options), asked);
     return { fence };
   }
 

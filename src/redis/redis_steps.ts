@@ -24,9 +24,9 @@ export class RedisSteps implements StepStorage {
     const record = this.#record(key);
     checkFence(fence);
     const steps = new Map<string, string>();
-    let after = "";
-    while (true) {
-      const [more, ...found] = await this.#context.run({
+    let after = 0;
+    do {
+      const [last, ...found] = await this.#context.run({
         what: () => `read the steps of ${JSON.stringify(key)}`,
         key,
         route: record,
@@ -35,17 +35,21 @@ export class RedisSteps implements StepStorage {
         write: (words) =>
           writeScriptInput(words, LUA_STEPS_OPEN, {
             keys: { record },
-            args: { fence: String(fence), after, deadline_ms: "" },
+            args: {
+              fence: String(fence),
+              after: after === 0 ? "" : String(after),
+              deadline_ms: "",
+            },
           }),
         decode: (answer) =>
           readAnswer(key, answer, fence).values as [number, ...string[]],
       });
       for (let i = 0; i < found.length; i += 2) {
-        after = found[i] as string;
-        steps.set(after, found[i + 1] as string);
+        steps.set(found[i]!, found[i + 1]!);
       }
-      if (more !== 1) return steps;
-    }
+      after = last;
+    } while (after > 0);
+    return steps;
   }
 
   async record(

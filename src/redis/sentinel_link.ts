@@ -18,9 +18,7 @@ abstract class SentinelLink extends BaseLink {
   constructor(sentinel: SentinelClient) {
     super();
     this.sentinel = sentinel;
-    this.attach(sentinel, "ready");
-    this.attach(sentinel, "topology-change");
-    this.attach(sentinel, "end");
+    this.attach(sentinel, "ready", "topology-change", "end");
   }
 
   get isOpen(): boolean {
@@ -147,6 +145,7 @@ export class OwnedSentinelLink extends SentinelLink {
   readonly #watchdog: Watchdog;
   #master?: NodeClient;
   #commands?: NodeClient;
+  #detach?: () => void;
   #finding?: Promise<NodeClient> | undefined;
 
   constructor(sentinel: SentinelClient) {
@@ -191,7 +190,8 @@ export class OwnedSentinelLink extends SentinelLink {
     if (master !== this.#master) {
       this.#master = master;
       this.#commands = master.withCommandOptions(COMMAND_OPTIONS);
-      this.attach(master, "ready");
+      this.#detach?.();
+      this.#detach = this.attach(master, "ready");
       this.notifyReady();
     }
     return this.#commands!;

@@ -2,7 +2,7 @@
 
 import { BackendError } from "../storage/errors.ts";
 import type { NodeClient } from "./client_like.ts";
-import type { WarningListener } from "./link_types.ts";
+import type { WarningListener } from "../storage/warnings.ts";
 import { isErrorReply } from "./send_errors.ts";
 
 /** What is expected of a server, and who is told what is doubtful. */

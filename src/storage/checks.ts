@@ -1,6 +1,9 @@
 /**
  * The border: every argument of a backend is checked here, once, before
  * anything is sent, so that all backends refuse the same things alike.
+ *
+ * A check reads each option once and returns a copy. The copy is what is sent,
+ * at every try: the caller may change its object meanwhile.
  */
 
 import type {
@@ -57,6 +60,8 @@ export interface CheckedWrite {
   readonly createdAt: number | undefined;
   readonly active: boolean;
   readonly operationId: string;
+  /** Whether the caller named it: only then can it be tried again. */
+  readonly isNamed: boolean;
 }
 
 /** The options of a write, times given or read from the data. */
@@ -65,7 +70,7 @@ export function checkWrite(
   data: string,
   meta: WriteOptions = {},
 ): CheckedWrite {
-  const { active } = meta;
+  const { active, operationId } = meta;
   const { expiresAt, createdAt } = hasMeta(meta) ? meta : metaOfData(key, data);
   requireTime(key, "expiresAt", expiresAt);
   requireTime(key, "createdAt", createdAt);
@@ -76,7 +81,8 @@ export function checkWrite(
     expiresAt,
     createdAt,
     active: active ?? false,
-    operationId: checkOperationId(meta.operationId),
+    operationId: checkOperationId(operationId),
+    isNamed: operationId !== undefined,
   };
 }
 
@@ -132,12 +138,21 @@ export function checkExpected(expected: ExpectedRecord): CheckedExpected {
     ? expected
     : { version: expected, meta: undefined };
   requireInteger("expected version", version, 1);
+  if (meta !== undefined && (typeof meta !== "object" || meta === null)) {
+    throw new TypeError(
+      `expected meta is ${String(meta)}: expected an object`,
+    );
+  }
   if (etag !== "" && !isOperationId(etag)) {
     throw new RangeError(
       `expected etag is ${JSON.stringify(etag)}: expected one that was read`,
     );
   }
-  return { version, etag, meta };
+  return { version, etag, meta: meta && copyOfMeta(meta) };
+}
+
+function copyOfMeta({ expiresAt, createdAt, active }: RecordMeta): RecordMeta {
+  return { expiresAt, createdAt, active };
 }
 
 /** Checks what a `putIfVersion` asks of a lease. */
@@ -145,7 +160,12 @@ export function checkFencing(
   { fence, releaseLease = false }: PutIfVersionOptions = {},
 ): { fence: number | undefined; releaseLease: boolean } {
   if (fence !== undefined) checkFence(fence);
-  else if (releaseLease) {
+  if (typeof releaseLease !== "boolean") {
+    throw new TypeError(
+      `releaseLease is a ${typeof releaseLease}: expected a boolean`,
+    );
+  }
+  if (fence === undefined && releaseLease) {
     throw new TypeError("releaseLease without a fence: expected both");
   }
   return { fence, releaseLease };
@@ -155,10 +175,12 @@ export function checkFencing(
 export function checkDelete({ expected, operationId }: DeleteOptions): {
   expected: CheckedExpected | undefined;
   operationId: string;
+  isNamed: boolean;
 } {
   return {
     expected: expected === undefined ? undefined : checkExpected(expected),
     operationId: checkOperationId(operationId),
+    isNamed: operationId !== undefined,
   };
 }
 
@@ -173,13 +195,14 @@ export function checkForMs(forMs: number): void {
 }
 
 /** Checks the request for a lease. */
-export function checkLease({ holder, forMs }: LeaseRequest): void {
+export function checkLease({ holder, forMs }: LeaseRequest): LeaseRequest {
   checkForMs(forMs);
   if (typeof holder !== "string" || holder === "" || !isWellFormed(holder)) {
     throw new TypeError(
       "holder is not a name: expected a non-empty string without lone surrogates",
     );
   }
+  return { holder, forMs };
 }
 
 /** The longest name of a step, in bytes of UTF-8. */
@@ -213,6 +236,21 @@ export function checkQueueName(queue: string): void {
       }: expected a non-empty string without "{" and "}"`,
     );
   }
+}
+
+/** The names of queues, without repetitions. */
+export function checkQueueNames(queues: readonly string[]): string[] {
+  if (!Array.isArray(queues)) {
+    throw new TypeError(
+      `queues is ${
+        queues === null ? "null" : `a ${typeof queues}`
+      }: expected an array of names`,
+    );
+  }
+  // A copy of an array has no holes: they are undefined, which is no name.
+  const names = [...new Set<string>(queues)];
+  for (const name of names) checkQueueName(name);
+  return names;
 }
 
 /** The time of a hint, in epoch milliseconds. */

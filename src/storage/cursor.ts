@@ -14,9 +14,16 @@ export interface Position {
   readonly task: string;
 }
 
-/** Writes a cursor. */
+/**
+ * The text of a cursor. Its time is a number as JavaScript writes it, or as a
+ * server does in a cursor of an earlier version: with up to 17 digits, where
+ * fewer name the same number.
+ */
+const CURSOR = /^([no])(\d{1,16}(?:\.\d{1,24})?(?:e-\d{1,3})?):(.+)$/s;
+
+/** Writes a cursor: the same text for one place, whatever the engine. */
 export function encodeCursor(order: PageOrder, position: Position): string {
-  const text = `${order[0]}${position.createdAt}:${position.task}`;
+  const text = `${order[0]}${Number(position.createdAt)}:${position.task}`;
   return encodeBase64Url(new TextEncoder().encode(text));
 }
 
@@ -28,8 +35,7 @@ export function decodeCursor(order: PageOrder, cursor: string): Position {
       `it is a ${typeof cursor}: expected the nextCursor of a page`,
     );
   }
-  const [, initial, createdAt, task] =
-    /^([no])(\d{1,16}(?:\.\d{1,16})?):(.+)$/s.exec(decodeText(cursor)) ?? [];
+  const [, initial, createdAt, task] = CURSOR.exec(decodeText(cursor)) ?? [];
   if (createdAt === undefined || task === undefined) {
     throw new InvalidCursorError(cursor, "expected the nextCursor of a page");
   }

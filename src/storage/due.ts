@@ -38,8 +38,8 @@ export interface DueClaims {
 /**
  * Hints of a backend, in queues.
  *
- * Every method throws `TypeError` for an empty queue name and what every
- * method of a backend throws.
+ * Every method throws `TypeError` for an empty queue name or a list of queues
+ * that is no array, and what every method of a backend throws.
  *
  * @example A claim gives each hint to one caller
  * ```ts
@@ -86,6 +86,10 @@ export interface DueStorage {
    * Calls back when a hint of these queues has become the earliest, and when
    * notifications may have been missed.
    *
+   * A listener that throws, or returns a promise that rejects, stops nothing
+   * else: the backend's `onWarning` is called with the error.
+   *
+   * @throws {TypeError} If the listener is no function.
    * @returns A function that ends the subscription.
    */
   subscribe(

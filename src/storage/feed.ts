@@ -16,6 +16,12 @@ import type {
 } from "./watch_source.ts";
 import type { Watcher } from "./watcher.ts";
 
+/**
+ * The time until a record that should have ended is read again, in
+ * milliseconds.
+ */
+const CLOCK_BEHIND_MS = 100;
+
 /** See the module. The hub makes it; it is over when its last watch is. */
 export class Feed {
   readonly #key: string;
@@ -230,6 +236,10 @@ export class Feed {
   #wakeAt(): number {
     const { refreshMs = Infinity } = this.#source;
     const expiresAt = this.#view.current?.expiresAt ?? Infinity;
-    return Math.min(expiresAt, this.#readAt + refreshMs);
+    // Found though it should have ended: the storage's clock is behind ours.
+    const nextMs = expiresAt <= this.#readAt
+      ? this.#readAt + CLOCK_BEHIND_MS
+      : expiresAt;
+    return Math.min(nextMs, this.#readAt + refreshMs);
   }
 }

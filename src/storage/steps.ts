@@ -37,7 +37,7 @@ export interface RecordedStep {
  * ```
  */
 export interface StepStorage {
-  /** Reads all recorded steps, by name. */
+  /** Reads all recorded steps, by name, in the order they were recorded. */
   open(key: string, fence: number): Promise<ReadonlyMap<string, string>>;
 
   /**

@@ -6,8 +6,20 @@
  */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Client } from "@modelcontextprotocol/sdk/client";
+// @ts-types="@modelcontextprotocol/sdk/inMemory"
+import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
+// @ts-types="@modelcontextprotocol/sdk/server/mcp"
+import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
+// @ts-types="@modelcontextprotocol/sdk/types"
 import {
+  CallToolResultSchema,
+  McpError,
+} from "@modelcontextprotocol/sdk/types.js";
+import {
+  ExtTaskStore,
   MemoryBackend,
+  SdkTaskMessageQueue,
   SdkTaskStore,
   TaskFailedError,
   TaskStore,
@@ -15,10 +27,16 @@ import {
 import { RpcClient } from "./v2026_07_28/client.ts";
 import { makeServer } from "./v2026_07_28/fixture.ts";
 import { text } from "./v2026_07_28/fixture.ts";
+import { deadline, waitUntil } from "../support/wait.ts";
 
 interface Eras {
+  readonly store: TaskStore;
   readonly old: SdkTaskStore;
   readonly modern: RpcClient;
+  /** The SDK's own client of 2025-11-25, on the SDK's own server. */
+  readonly client: Client;
+  /** How often that server has looked for messages of a task. */
+  readonly looks: { count: number };
 }
 
 /** One store, one owner, one client of each era. */
@@ -27,12 +45,29 @@ function erasTest(name: string, body: (eras: Eras) => Promise<void>): void {
     await using backend = new MemoryBackend();
     const store = new TaskStore(backend);
     const { fetch, extension } = makeServer(store);
+    const looks = { count: 0 };
+    class CountingQueue extends SdkTaskMessageQueue {
+      override dequeue(taskId: string, sessionId?: string) {
+        looks.count++;
+        return super.dequeue(taskId, sessionId);
+      }
+    }
+    const old = new SdkTaskStore(store).forOwner("alice");
+    const server = new McpServer({ name: "old", version: "1.0.0" }, {
+      capabilities: { tasks: { list: {}, cancel: {} } },
+      taskStore: old,
+      taskMessageQueue: new CountingQueue(backend.queues).forOwner("alice"),
+    });
+    const client = new Client({ name: "test", version: "1.0.0" });
+    const [ours, theirs] = InMemoryTransport.createLinkedPair();
+    await server.connect(ours);
+    await client.connect(theirs);
     try {
-      await body({
-        old: new SdkTaskStore(store).forOwner("alice"),
-        modern: new RpcClient(fetch, { owner: "alice" }),
-      });
+      const modern = new RpcClient(fetch, { owner: "alice" });
+      await body({ store, old, modern, client, looks });
     } finally {
+      await client.close();
+      await server.close();
       await extension.drain({ timeoutMs: 0 });
     }
   });
@@ -157,4 +192,65 @@ erasTest("what is foreign in one era is foreign in the other", async (
   const hers = await modern.start("slow_compute", { seconds: 60, label: "x" });
   assertEquals(await bobs.getTask(hers), null);
   assert((await old.getTask(hers)) !== null);
+});
+
+erasTest(
+  "tasks/result does not wait for an answer it cannot bring about",
+  async (
+    { modern, client },
+  ) => {
+    const result = (taskId: string) =>
+      deadline(
+        "tasks/result is answered",
+        client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema),
+      );
+    const taskId = await modern.start("confirm_delete", { filename: "f" });
+    await modern.until(taskId, "input_required");
+    // All else of the task is as ever.
+    const seen = await client.experimental.tasks.getTask(taskId);
+    assertEquals(seen.status, "input_required");
+    const error = await assertRejects(() => result(taskId), McpError);
+    assertEquals(error.code, -32602);
+    assert(error.message.includes("2026-07-28"), error.message);
+    await modern.update(taskId, {
+      confirm: { action: "accept", content: { confirm: true } },
+    });
+    assertEquals((await result(taskId)).content, text("deleted f").content);
+  },
+);
+
+erasTest(
+  "tasks/result that waits already is refused when a question comes",
+  async (
+    { store, old, modern, client, looks },
+  ) => {
+    const { taskId } = await old.createTask({ pollInterval: 20 }, 1, REQUEST);
+    const result = () =>
+      deadline(
+        "tasks/result is answered",
+        client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema),
+      );
+    const refused = assertRejects(result, McpError, "2026-07-28");
+    await waitUntil("it waits", () => looks.count > 2);
+    const work = new ExtTaskStore(store).forOwner("alice").handle(taskId);
+    const answers = work.requireInput({ sure: { method: "roots/list" } });
+    await refused;
+    await modern.update(taskId, { sure: { roots: [] } });
+    assertEquals(await answers, { sure: { roots: [] } });
+    await work.complete(text("done"));
+    assertEquals((await result()).content, text("done").content);
+  },
+);
+
+erasTest("a question of 2025-11-25 is nothing to answer for 2026-07-28", async (
+  { old, modern },
+) => {
+  const { taskId } = await old.createTask({}, 1, REQUEST);
+  await old.updateTaskStatus(taskId, "input_required", "asking");
+  const { status, inputRequests } = await modern.get(taskId);
+  assertEquals([status, inputRequests], ["input_required", {}]);
+  await modern.update(taskId, { any: {} });
+  await old.updateTaskStatus(taskId, "working");
+  await modern.cancel(taskId);
+  assertEquals((await old.getTask(taskId))?.status, "cancelled");
 });

@@ -4,8 +4,15 @@
  * @module
  */
 
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { createClient, createClientPool, createCluster } from "redis";
+import { BackendError, RedisBackend } from "../../mod.ts";
 import { connectLink } from "../../src/redis/connect.ts";
 import { readTarget } from "../../src/redis/connect_target.ts";
 import { borrowLink } from "../../src/redis/link.ts";
@@ -28,7 +35,24 @@ Deno.test("connect() refuses what is no target, and says what it got", async () 
     [{ nodes: [] }, "call them rootNodes"],
     [{ sentinels: [], name: "main" }, "call them sentinelRootNodes"],
     [{ db: 1 }, "call it database"],
+    [{ uri: "redis://127.0.0.1" }, "unknown option uri: call it url"],
+    [{ hostname: "127.0.0.1" }, "put it into socket: { host, port }"],
     [{ socket: "127.0.0.1" }, "socket is a string"],
+    [{ socket: { hostname: "h", port: 1 } }, "socket.hostname: call it host"],
+    [{ socket: { url: "redis://h" } }, "socket.url: put it beside socket"],
+    [{ socket: { host: undefined, port: 1 } }, "socket.host is undefined"],
+    [{ socket: { host: "" } }, "socket.host is empty"],
+    [{ socket: { path: undefined } }, "no server is named in { socket }"],
+    [{ socket: {} }, "no server is named in { socket }"],
+    [{}, "no server is named in {}"],
+    [{ server: "h", name: "n" }, "no server is named in { server, name }"],
+    [{ rootNodes: [{ name: "n" }] }, "no server is named in { name }"],
+    [
+      { rootNodes: [{ url: "redis://h" }], defaults: { socket: "h" } },
+      "socket is a string",
+    ],
+    [{ rootNodes: [{ uri: "redis://h" }] }, "uri: call it url"],
+    [{ rootNodes: [{ host: "h", port: 1 }] }, "host: put it into socket"],
     [{ rootNodes: undefined }, "rootNodes is undefined"],
     [{ rootNodes: [] }, "rootNodes is empty"],
     [{ rootNodes: ["redis://127.0.0.1"] }, "rootNodes[0] is a string"],
@@ -60,6 +84,14 @@ Deno.test("connect() refuses a malformed URL without showing its password", asyn
   const targets = [
     "",
     "127.0.0.1:6379",
+    "redis:",
+    "redis:6390",
+    "rediss:prod:6390",
+    "redis:/0",
+    "redis://",
+    "redis:///0",
+    new URL("redis:6390"),
+    { url: "redis:6390" },
     "http://user:secret@127.0.0.1",
     "redis://user:secret@127.0.0.1:port",
     new URL("https://user:secret@127.0.0.1"),
@@ -84,7 +116,7 @@ Deno.test("readTarget() names the address, never the password", () => {
     ["unix://user:secret@/run/redis.sock?db=1", "client", "/run/redis.sock"],
     [{ socket, password: "secret" }, "client", "h:1"],
     [{ socket: { path: "/run/r" } }, "client", "/run/r"],
-    [{}, "client", "localhost:6379"],
+    [{ socket: { port: 7 } }, "client", "localhost:7"],
     [
       { rootNodes: [{ url: "redis://:secret@a:1" }, { socket }] },
       "cluster",
@@ -99,6 +131,42 @@ Deno.test("readTarget() names the address, never the password", () => {
   for (const [target, kind, address] of targets) {
     const read = readTarget(target);
     assertEquals([read.kind, read.address], [kind, address]);
+  }
+});
+
+Deno.test("RedisBackend.connect() has no default for a target that is unset", async () => {
+  const unset = undefined as unknown as string;
+  for (
+    const connect of [
+      () => RedisBackend.connect(unset),
+      () => RedisBackend.connect(unset, { prefix: "app" }),
+    ]
+  ) {
+    await assertRejects(
+      connect,
+      TypeError,
+      "cannot connect to undefined (is an environment variable unset?)",
+    );
+  }
+});
+
+Deno.test("RedisBackend.connect() without arguments dials 127.0.0.1:6379", async () => {
+  try {
+    // Whether a server is there is not this test's matter: nothing is written.
+    await using _ = await RedisBackend.connect();
+  } catch (error) {
+    assert(error instanceof BackendError);
+    assertStringIncludes(String(error), "127.0.0.1:6379");
+  }
+});
+
+Deno.test("RedisBackend.connect() refuses options that are no object", async () => {
+  for (const options of ["app", null, 7]) {
+    await assertRejects(
+      () => RedisBackend.connect("redis://127.0.0.1:1", options as never),
+      TypeError,
+      "options",
+    );
   }
 });
 

@@ -179,6 +179,63 @@ redisTest("flushed_scripts_are_loaded_again", async (redis) => {
   assertEquals((await backend.listByPrefix(PREFIX)).length, 50);
 });
 
+redisTest(
+  "lease_is_that_of_the_call_where_scripts_were_flushed",
+  async (redis) => {
+    const backend = await redis.connect();
+    const acquire = async (n: number) => {
+      const lease = { holder: "first", forMs: 30_000 };
+      const asked = backend.leases.acquire(nthKey(n), lease);
+      Object.assign(lease, { holder: "second", forMs: NaN });
+      await asked;
+    };
+    const create = async (n: number) => {
+      const lease = { holder: "first", forMs: 30_000 };
+      const options = { meta: { ...HOUR } };
+      const asked = backend.leases.create(nthKey(n), "x", lease, options);
+      Object.assign(lease, { holder: "second", forMs: NaN });
+      options.meta.expiresAt = 1;
+      await asked;
+    };
+    for (const n of [1, 2]) await backend.put(nthKey(n), "x", HOUR);
+    // The server then knows the scripts, until it forgets them.
+    await acquire(1);
+    await create(3);
+    await redis.raw.scriptFlush();
+    await Promise.all([acquire(2), create(4)]);
+    for (const n of [2, 4]) {
+      const { lease } = await backend.get(nthKey(n));
+      assertEquals(lease?.holder, "first");
+      assert(lease!.remainingMs > 0);
+    }
+  },
+);
+
+redisTest("options_changed_after_connect_change_nothing", async (redis) => {
+  const options = {
+    prefix: redis.prefix,
+    maxRecordBytes: 10,
+    retry: { timeoutMs: 5000 },
+    durability: { replicas: 1, timeoutMs: 1 },
+  };
+  const connecting = redis.connect(options);
+  Object.assign(options, { prefix: "{", maxRecordBytes: -1 });
+  options.retry.timeoutMs = options.durability.replicas = NaN;
+  const backend = await connecting;
+  const other = backend.withPrefix(`${redis.prefix}-other`);
+  for (const one of [backend, other]) {
+    await assertRejects(() => one.put(KEY, "x".repeat(11), HOUR));
+    // No replica has it: it was waited for one.
+    const error = await assertRejects(
+      () => one.put(KEY, "x", HOUR),
+      BackendError,
+    );
+    assertEquals(error.outcome, "applied");
+    await one.delete(KEY).catch(() => {});
+  }
+  assertEquals(backend.prefix, redis.prefix);
+});
+
 redisTest("bad_input_sends_nothing", async (redis) => {
   await using proxy = new TcpProxy(redis.url);
   // Borrowed, so that no ping of ours is counted.

@@ -14,7 +14,8 @@ import {
   TaskStore,
   VersionConflictError,
 } from "../../mod.ts";
-import { HOUR, KEY, PREFIX } from "../support/suite/env.ts";
+import { HeldUp } from "../support/held_up.ts";
+import { HOUR, KEY, nthKey, PREFIX } from "../support/suite/env.ts";
 import { redisTest } from "../support/redis_fixture.ts";
 
 redisTest("versions_are_exact_beyond_1e14", async (redis) => {
@@ -261,3 +262,67 @@ async function refused(backend: StorageBackend, what: string): Promise<void> {
     assert(error.message.includes(KEY));
   }
 }
+
+redisTest("damaged_record_is_found_by_the_common_creation", async (redis) => {
+  const backend = await redis.connect();
+  const meta = { ...HOUR, createdAt: Date.now() };
+  // Permissions are checked on the uncommon way.
+  await backend.create(nthKey(8), "x", { meta });
+  await backend.put(nthKey(9), "x", meta);
+  const name = redis.record("alice", "t-1");
+  for (const field of ["data", "other"]) {
+    await redis.raw.hSet(name, field, "no version");
+    await redis.raw.pExpire(name, 60_000);
+    const write = [
+      () => backend.create(KEY, "new", { meta }),
+      () => backend.put(KEY, "new", meta),
+    ];
+    for (const each of write) await assertRejects(each, InvalidDataError);
+    await redis.raw.del(name);
+  }
+});
+
+redisTest("damaged_record_is_leased_to_no_one", async (redis) => {
+  const backend = await redis.connect();
+  const name = redis.record("alice", "t-1");
+  const lease = { holder: "worker-1", forMs: 60_000 };
+  for (
+    const damage of [
+      () => redis.raw.hSet(name, "expires_at", "soon"),
+      () => redis.raw.hSet(name, "version", "0"),
+      () => redis.raw.hDel(name, "data"),
+      () => redis.raw.hDel(name, "version"),
+    ]
+  ) {
+    await backend.delete(KEY);
+    await backend.put(KEY, "x", HOUR);
+    await damage();
+    const acquire = () => backend.leases.acquire(KEY, lease);
+    await assertRejects(acquire, InvalidDataError);
+    assertEquals(await redis.raw.hGet(name, "lease"), null);
+  }
+});
+
+redisTest(
+  "deletion_of_a_damaged_record_is_refused_where_a_version_is_expected",
+  async (redis) => {
+    await using held = new HeldUp(redis);
+    const cut = await held.connect();
+    const backend = await redis.connect();
+    const name = redis.record("alice", "t-1");
+    await redis.raw.hSet(name, { data: "no version" });
+    await redis.raw.pExpire(name, 60_000);
+    const remove = () => backend.delete(KEY, { expected: 1 });
+    await assertRejects(remove, InvalidDataError);
+    assertEquals(await backend.delete(KEY), true);
+    // The end of the record is damaged: its version can be compared.
+    for (const data of ["x", "y"]) await backend.put(KEY, data, HOUR);
+    await redis.raw.hSet(name, "expires_at", "soon");
+    await held.holdUp(() =>
+      assertRejects(
+        () => cut.delete(KEY, { expected: 1 }),
+        VersionConflictError,
+      )
+    );
+  },
+);

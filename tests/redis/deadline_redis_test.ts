@@ -25,6 +25,10 @@ const WRITES: Record<
   "put of a new record": (backend) => backend.put(nthKey(9), "late", META),
   create: (backend) => backend.create(nthKey(9), "late", { meta: META }),
   putIfVersion: (backend) => backend.putIfVersion(KEY, "late", 1, META),
+  "putIfVersion by etag": async (backend) => {
+    const read = await backend.get(KEY);
+    await backend.putIfVersion(KEY, "late", { ...read, meta: META }, META);
+  },
   delete: (backend) => backend.delete(KEY),
   acquire: (backend) => backend.leases.acquire(KEY, LEASE),
   renew: (backend, fence) => backend.leases.renew(nthKey(2), fence, 7_200_000),

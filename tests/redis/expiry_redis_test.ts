@@ -334,3 +334,25 @@ async function indexExpiries(redis: RedisFixture): Promise<number[]> {
     await redis.raw.pExpireTime(redis.expiries("alice")),
   ];
 }
+
+redisTest(
+  "record_that_has_passed_is_absent_to_its_leases_and_steps",
+  async (redis) => {
+    const backend = await redis.connect();
+    const lease = { holder: "worker-1", forMs: 60_000 };
+    const { fence } = await backend.leases.create(KEY, "x", lease, {
+      meta: HOUR,
+    });
+    // As if the server had not removed it in time.
+    await redis.raw.hSet(redis.record("alice", "t-1"), "expires_at", "1000");
+    for (
+      const use of [
+        () => backend.leases.acquire(KEY, lease),
+        () => backend.leases.renew(KEY, fence, 1000),
+        () => backend.leases.release(KEY, fence),
+        () => backend.steps.record(KEY, fence, "step", "x"),
+        () => backend.steps.open(KEY, fence),
+      ]
+    ) await assertRejects(use, NotFoundError, undefined, `${use}`);
+  },
+);

@@ -18,6 +18,7 @@ const WRITES = [
   "PEXPIREAT",
   "PERSIST",
   "DEL",
+  "UNLINK",
   "HSET",
   "HINCRBY",
   "HDEL",
@@ -144,7 +145,7 @@ redisTest("common_calls_are_one_round_trip_and_few_commands", async (redis) => {
       "renewal",
       () => backend.leases.renew(nthKey(1), fence, 60_000),
       "EVALSHA",
-      [`HGET ${leased} lease`, `HSET ${leased} lease`],
+      [`HMGET ${leased} lease expires_at`, `HSET ${leased} lease`],
     ],
   ];
   // Once before: the server then knows the scripts.

@@ -45,6 +45,14 @@ redisTest("prefixes_and_schemas_are_checked", (redis) => {
   for (const prefix of ["", "a{b", "a}", "\ud800"]) {
     assertThrows(() => new RedisBackend(redis.raw, { prefix }), RangeError);
   }
+  const backend = new RedisBackend(redis.raw, { prefix: redis.prefix });
+  for (const unset of [undefined, null, 7] as unknown as string[]) {
+    // No default of another tenant in place of an unset variable.
+    assertThrows(() => backend.withPrefix(unset), TypeError, "prefix is");
+  }
+  for (const prefix of ["", "a{b"]) {
+    assertThrows(() => backend.withPrefix(prefix), RangeError);
+  }
   const schema = "other" as KeySchemaName;
   assertThrows(() => new RedisBackend(redis.raw, { schema }), RangeError);
   for (const value of [0, -1, 1.5, NaN]) {

@@ -15,7 +15,8 @@ import { AnonymousOwnerError } from "../../task/errors.ts";
 import { SealedQueue } from "../../task/sealed_queue.ts";
 import { report, shownError } from "./errors.ts";
 import { CallOwner, type SdkOwnerOptions } from "./owner.ts";
-import { taskOwnersOf } from "./task_owners.ts";
+import { requireNoForeignQuestion } from "./other_era.ts";
+import { type TaskOwners, taskOwnersOf } from "./task_owners.ts";
 import type { SdkQueuedMessage } from "./types.ts";
 
 /** Options of an {@linkcode SdkTaskMessageQueue}. */
@@ -38,6 +39,8 @@ interface Parts {
   readonly queues: MessageQueue;
   readonly options: SdkTaskMessageQueueOptions;
   readonly owner: CallOwner;
+  /** What is known of the tasks of the backend. */
+  readonly known: TaskOwners;
 }
 
 /** Not private fields: a bound queue is no instance that was constructed. */
@@ -82,12 +85,13 @@ export class SdkTaskMessageQueue {
    * @param options How owners are found, and what else is not the default.
    */
   constructor(queues: MessageQueue, options: SdkTaskMessageQueueOptions = {}) {
-    const owner = new CallOwner(options, taskOwnersOf(queues));
+    const known = taskOwnersOf(queues);
+    const owner = new CallOwner(options, known);
     const { onError } = options;
     const reporting = queues instanceof SealedQueue
       ? queues.reportingTo((error) => report(onError, error))
       : queues;
-    partsOf.set(this, { queues: reporting, options, owner });
+    partsOf.set(this, { queues: reporting, options, owner, known });
   }
 
   /**
@@ -141,6 +145,9 @@ export class SdkTaskMessageQueue {
    * Removes the first message and returns it; `undefined` if there is none. A
    * message that cannot be read is reported to `onError` and skipped.
    *
+   * @throws {TaskError} If there is none, and the task waits for input of a
+   * client of MCP 2026-07-28: the SDK, which asks before it waits for a result,
+   * would wait in vain. An `SdkTaskStore` on the same backend is needed for it.
    * @throws {TaskStorageError} If the storage fails; where the `outcome` of
    * its `cause` is `"unknown"`, the message may be lost.
    */
@@ -148,12 +155,18 @@ export class SdkTaskMessageQueue {
     taskId: string,
     sessionId?: string,
   ): Promise<SdkQueuedMessage | undefined> {
-    const { queues, options, owner } = partsOf.get(this)!;
+    const { queues, options, owner, known } = partsOf.get(this)!;
     try {
-      const key = keyFor(await owner.ofReader(sessionId), taskId);
+      const ownerId = await owner.ofReader(sessionId);
+      const key = keyFor(ownerId, taskId);
       for (;;) {
         const text = await queues.shift(key);
-        if (text === undefined) return undefined;
+        if (text === undefined) {
+          if (known.tasks !== undefined) {
+            await requireNoForeignQuestion(known.tasks, taskId, ownerId);
+          }
+          return undefined;
+        }
         const message = parseMessage(key, text, options);
         if (message !== undefined) return message;
       }

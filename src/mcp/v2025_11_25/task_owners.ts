@@ -10,6 +10,7 @@
 import type { TaskRecord } from "../../task/record.ts";
 import { storedQueues } from "../../task/sealed_queue.ts";
 import { isFinalStatus } from "../../task/status.ts";
+import type { TaskStore } from "../../task/task_store.ts";
 
 /** The most tasks that are remembered after their end. */
 const MAX_ENDED = 1000;
@@ -29,6 +30,8 @@ export class TaskOwners {
   unnamed = `process:${crypto.randomUUID()}`;
   /** Whether a call has had a session: then the server is not on stdio. */
   sawSession = false;
+  /** The tasks themselves, once a store of the SDK's was made on them. */
+  tasks: TaskStore | undefined;
   /** As many as have work to be done in this process: not bounded further. */
   readonly #active = new Map<string, ActiveTask>();
   readonly #ended = new Map<string, string>();

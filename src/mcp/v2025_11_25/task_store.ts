@@ -112,6 +112,7 @@ export class SdkTaskStore {
     requireInteger("pollIntervalMs", pollIntervalMs, 1);
     const known = taskOwnersOf(tasks.backend.queues ?? tasks.backend);
     if (tasks.allowAnonymous) known.unnamed = "local";
+    known.tasks = tasks;
     const owner = new CallOwner(options, known);
     const { onError } = options;
     partsOf.set(this, { tasks, onError, owner, pollIntervalMs });

@@ -135,6 +135,9 @@ export class ScriptExecutor {
     operation.tries++;
     const { call } = operation;
     const { script, route } = call;
+    const sinceMs = operation.atMs - this.timeoutMs - this.#clockAskedAtMs;
+    // Ahead of a read as well: the time its record has left is told by it.
+    if (sinceMs > CLOCK_MS) this.askTime(route).catch(() => {});
     let state: ScriptState | undefined;
     let words: string[];
     if (script === undefined) words = [];
@@ -151,10 +154,6 @@ export class ScriptExecutor {
       (answer) => this.#answered(operation, state, answer),
       (error) => this.#rejected(operation, state, error),
     );
-    const sinceMs = operation.atMs - this.timeoutMs - this.#clockAskedAtMs;
-    if (sinceMs > CLOCK_MS && call.kind !== "read") {
-      this.askTime(route).catch(() => {});
-    }
   }
 
   #attempt<T>(

@@ -38,15 +38,16 @@ export function checkDurability(
   retryMs: number,
 ): DurabilityOptions | undefined {
   if (durability === undefined) return undefined;
-  requireInteger("durability.replicas", durability.replicas, 1);
-  requireInteger("durability.timeoutMs", durability.timeoutMs, 1, 10_000);
-  const wholeMs = retryMs + 2 * durability.timeoutMs;
+  const { replicas, timeoutMs } = durability;
+  requireInteger("durability.replicas", replicas, 1);
+  requireInteger("durability.timeoutMs", timeoutMs, 1, 10_000);
+  const wholeMs = retryMs + 2 * timeoutMs;
   if (wholeMs > MAX_TIMEOUT_MS) {
     throw new RangeError(
       `retry.timeoutMs and twice durability.timeoutMs are ${wholeMs}: expected at most ${MAX_TIMEOUT_MS} together`,
     );
   }
-  return durability;
+  return { replicas, timeoutMs };
 }
 
 /** The pause before the try of that number, in milliseconds, with jitter. */

@@ -7,14 +7,18 @@ import { STATE } from "./fragments/state.ts";
 import { FULL_WRITE, RECORD_KEYS, WRITE_ARGS } from "./record_script.ts";
 import { REPLY } from "./reply.ts";
 
-/** Lua that finds the fence an earlier try of a creation was given. */
-const FENCE_MADE = `
-local function fence_made()
+/**
+ * Lua that answers a creation again, with the fence an earlier try was given;
+ * where it is no longer known, neither is the answer.
+ */
+const MADE = `
+local function made()
+  if holder == '' then return {${REPLY.applied}, '0'} end
   for _, trace in ipairs({ops or '', log or '', was_gone or ''}) do
     local at = string.find(trace, 'f.' .. op .. ' ', 1, true)
-    if at then return string.match(string.sub(trace, math.max(1, at - 17), at - 1), '(%d+)$') end
+    if at then return {${REPLY.applied}, string.match(string.sub(trace, math.max(1, at - 17), at - 1), '(%d+)$')} end
   end
-  return '0'
+  return {${REPLY.unknown}}
 end
 `;
 
@@ -73,7 +77,7 @@ end
       "fence_entry",
     ),
     CHECK_PERMISSIONS,
-    ownWrite(`{${REPLY.applied}, fence_made()}`, FENCE_MADE),
+    ownWrite("made()", MADE),
     LIVE_VERSION,
     ...FULL_WRITE,
     `
@@ -81,7 +85,7 @@ if is_retry and is_cut then return refuse({${REPLY.unknown}}, 'u') end
 if version then return refuse({${REPLY.conflict}, version}) end
 if max_records then
   local live = live_count()
-  if live >= max_records then return refuse({${REPLY.full}, live}, 'f') end
+  if live >= max_records then return refuse({${REPLY.full}, live}, 'q') end
 end
 if max_active and string.byte(want) == 49 then
   local active = active_count()

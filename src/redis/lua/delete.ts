@@ -2,8 +2,8 @@ import { defineScript, type LuaScript } from "../executor/script.ts";
 import { INDEX_EXPIRY } from "./fragments/index_expiry.ts";
 import { ownWrite } from "./fragments/own_write.ts";
 import { CHECK_PERMISSIONS } from "./fragments/permissions.ts";
-import { NOTED, REFUSE } from "./fragments/refusal.ts";
-import { SPAN, STATE } from "./fragments/state.ts";
+import { NOTE, NOTED, REFUSE } from "./fragments/refusal.ts";
+import { HAS_PASSED, SPAN, STATE } from "./fragments/state.ts";
 import {
   JOINED_TRACE,
   KEEP_TRACE,
@@ -47,7 +47,7 @@ if version and ops and mode == '' and (not deadline_ms or now_ms <= deadline_ms)
     call('ZREM', created_index, task)
     call('ZREM', expiry_index, task)
     if active == '1' then call('ZREM', active_index, task) end
-    call('DEL', record)
+    call('UNLINK', record)
     call('SET', gone, span .. '|0.' .. op .. ' ' .. trace, 'PX', ${TRACE_MS})
     call('SPUBLISH', channel, '0')
     return 1
@@ -56,18 +56,21 @@ end
 `,
     CHECK_PERMISSIONS,
     ownWrite("1"),
+    HAS_PASSED,
     SPAN,
     OLD_TRACE,
     JOINED_TRACE,
     KEEP_TRACE,
     NOTED,
+    NOTE,
     REFUSE,
     INDEX_EXPIRY,
     `
-local has_passed = expires_at and string.find(expires_at, '^%d+$') and expires_at * 1000 <= now_ms
-if has_passed then version = nil end
-local was_there = not has_passed and call('EXISTS', record) == 1
+local is_over = has_passed(expires_at)
+if is_over then version = nil end
+local was_there = not is_over and call('EXISTS', record) == 1
 if expected ~= '' and was_there then
+  if not string.find(version or '', '^[1-9]%d*$') then return {${REPLY.badVersion}} end
   local expected_version, expected_etag = string.match(expected, '^(%d+)%.([^ ]*)')
   local is_expected = version == expected_version
     and (expected_etag == '' or expected_etag == old_etag)
@@ -80,7 +83,7 @@ if not was_there and is_retry then refuse(nil, 'n') end
 for _, index in ipairs({created_index, expiry_index, active_index}) do
   call('ZREM', index, task)
 end
-call('DEL', record)
+call('UNLINK', record)
 if was_there then
   call('SET', gone, joined_trace('0.' .. op .. ' ' .. trace_now, trace_before), 'PX', ${TRACE_MS})
 end

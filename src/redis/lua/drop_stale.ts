@@ -27,7 +27,7 @@ export const LUA_DROP_STALE: LuaScript<
   body: [
     "local call = redis.call",
     requirePermissions([
-      "{'DEL', created_index}",
+      "{'UNLINK', created_index}",
       "{'ZREM', created_index, '0'}",
       "{'ZCARD', created_index}",
       "{'ZRANGE', created_index, '0', '0'}",
@@ -50,7 +50,7 @@ for i = records_start, #KEYS do
     for _, index in ipairs({created_index, expiry_index, active_index}) do
       call('ZREM', index, task)
     end
-    call('DEL', KEYS[i])
+    call('UNLINK', KEYS[i])
     dropped = dropped + 1
   end
 end

@@ -1,5 +1,6 @@
 import { defineScript, type LuaScript } from "../executor/script.ts";
-import { NOTED } from "./fragments/refusal.ts";
+import { LIVE_VERSION } from "./fragments/live_version.ts";
+import { NOTE, NOTED } from "./fragments/refusal.ts";
 import { CLOCK_IN_TIME, SPAN } from "./fragments/state.ts";
 import {
   JOINED_TRACE,
@@ -35,11 +36,12 @@ export const LUA_LEASE_ACQUIRE: LuaScript<
 local state = call('HMGET', record, 'version', 'lease', 'ops', 'log', 'expires_at')
 local version, ops, log, expires_at = state[1], state[3], state[4], state[5]
 local entry = 'l.' .. op .. ' '
--- Passed means absent, whatever the server still holds.
-local has_passed = expires_at and string.find(expires_at, '^%d+$') and expires_at * 1000 <= now_ms
-if not version or has_passed then
+local was_gone = not (version and ops) and call('GET', gone)
+`,
+    LIVE_VERSION,
+    `
+if not version then
   if mode == 'r' then
-    local was_gone = call('GET', gone)
     ${SPAN.trim()}
     ${OLD_TRACE}
     ${JOINED_TRACE}
@@ -51,7 +53,7 @@ local fence, until_ms, acquisition, held_by = string.match(state[2] or '', '^(%d
 if acquisition == op then return {${REPLY.applied}, fence} end
 local is_held = fence and tonumber(until_ms) > now_ms
 local noted_fence
-for _, trace in ipairs({ops or '', log or ''}) do
+for _, trace in ipairs({ops or '', log or '', was_gone or ''}) do
   local at = string.find(trace, entry, 1, true) --[[own id]]
   if at then noted_fence = string.match(string.sub(trace, math.max(1, at - 17), at - 1), '(n?%d*)$') end
 end
@@ -61,32 +63,34 @@ if noted_fence and not is_held then return {${REPLY.unknown}} end
 `,
     NOTED,
     `
--- Notes the entry; beside it is written what else is changed.
-local function note(entry, ...)
+-- Notes the entry; behind it, what else is written.
+local function noting(entry, ...)
   local with_entry = noted(entry)
-  if with_entry then
+  local ends = tonumber(expires_at or '')
+  if with_entry and not (ends and ends * 1000 < now_ms + ${TRACE_MS}) then
     call('HSET', record, 'ops', with_entry, ...)
-  elseif ... then
-    call('HSET', record, ...)
+    return
   end
-  if with_entry and expires_at and expires_at * 1000 < now_ms + ${TRACE_MS} then
-    local was_gone
-    ${SPAN.trim()}
-    ${OLD_TRACE}
-    ${JOINED_TRACE}
-    ${KEEP_TRACE}
-    keep_trace(entry, expires_at * 1000)
+  ${SPAN.trim()}
+  ${OLD_TRACE}
+  ${JOINED_TRACE}
+  ${KEEP_TRACE}
+  ${NOTE}
+  -- Another program keeps no trace with the record it writes.
+  if not (ops and note(entry)) then
+    call('SET', gone, joined_trace(entry .. '?', ''), 'PX', ${TRACE_MS})
   end
+  if ... then call('HSET', record, ...) end
 end
 if is_held and (noted_fence or held_by ~= holder) then
-  if mode == 'r' then note(entry) end
+  if mode == 'r' then noting(entry) end
   return {${REPLY.held}, string.format('%.0f', until_ms - now_ms), held_by}
 end
 if not is_held then
   fence = string.format('%.0f', math.max(clock[1] * 1000000 + clock[2], (tonumber(fence) or 0) + 1))
 end
 local lease = fence .. '|' .. string.format('%.0f', now_ms + for_ms) .. '|' .. op .. '|' .. holder
-note(fence .. entry, 'lease', lease)
+noting(fence .. entry, 'lease', lease)
 return {${REPLY.applied}, fence}
 `,
   ],

@@ -1,5 +1,5 @@
 import { defineScript, type LuaScript } from "../executor/script.ts";
-import { CLOCK_IN_TIME } from "./fragments/state.ts";
+import { CLOCK_IN_TIME, HAS_PASSED } from "./fragments/state.ts";
 import { REPLY } from "./reply.ts";
 
 /**
@@ -15,8 +15,11 @@ export const LUA_LEASE_RELEASE: LuaScript<"record", "fence" | "deadline_ms"> =
     args: ["fence", "number:deadline_ms"],
     body: [
       CLOCK_IN_TIME,
+      HAS_PASSED,
       `
-local held_fence, acquisition, holder = string.match(call('HGET', record, 'lease') or '', '^(%d+)|%d+|([^|]*)|(.*)$')
+local state = call('HMGET', record, 'lease', 'expires_at')
+if has_passed(state[2]) then return {${REPLY.absent}} end
+local held_fence, acquisition, holder = string.match(state[1] or '', '^(%d+)|%d+|([^|]*)|(.*)$')
 if held_fence ~= fence then
   if not held_fence and call('EXISTS', record) == 0 then return {${REPLY.absent}} end
   return (not held_fence or holder == '') and 1 or 0

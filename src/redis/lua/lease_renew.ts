@@ -1,5 +1,5 @@
 import { defineScript, type LuaScript } from "../executor/script.ts";
-import { CLOCK_IN_TIME } from "./fragments/state.ts";
+import { CLOCK_IN_TIME, HAS_PASSED } from "./fragments/state.ts";
 import { REPLY } from "./reply.ts";
 
 /**
@@ -17,8 +17,11 @@ export const LUA_LEASE_RENEW: LuaScript<
   args: ["fence", "number:for_ms", "number:deadline_ms"],
   body: [
     CLOCK_IN_TIME,
+    HAS_PASSED,
     `
-local held_fence, until_ms, rest = string.match(call('HGET', record, 'lease') or '', '^(%d+)|(%d+)|(.*)$')
+local state = call('HMGET', record, 'lease', 'expires_at')
+if has_passed(state[2]) then return {${REPLY.absent}} end
+local held_fence, until_ms, rest = string.match(state[1] or '', '^(%d+)|(%d+)|(.*)$')
 if held_fence ~= fence or tonumber(until_ms) <= now_ms then
   if not held_fence and call('EXISTS', record) == 0 then return {${REPLY.absent}} end
   return {${REPLY.fenced}}

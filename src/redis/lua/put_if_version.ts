@@ -40,11 +40,11 @@ export const LUA_PUT_IF_VERSION: LuaScript<
   body: [
     STATE,
     // An exact etag needs no look for the own id: that write would have made
-    // another newest entry.
+    // another newest entry. A refusal by a lease would not.
     fastUpdate(
       "expected",
       `string.sub(expected, 1, #version) == version
-  and (string.byte(expected, -1) == 32 or (not string.find(ops, op .. ' ', #want, true)
+  and ((string.byte(expected, -1) == 32 and lease_rule == '') or (not string.find(ops, op .. ' ', #want, true)
     and (string.byte(ops, -11) ~= 43 or not string.find(call('HGET', record, 'log') or '', op .. ' ', 1, true)))) --[[own id]]
   and (lease_rule == '' or (lease and lease_rule ~= 'lapsed'
     and string.sub(lease, 1, #fence + 1) == fence .. '|'
@@ -75,7 +75,7 @@ if lease_rule ~= '' then
   local holds = held_fence and tonumber(until_ms) > now_ms
   if held_fence ~= fence or holder == '' or holds ~= (lease_rule ~= 'lapsed') then
     if held_fence == fence and holds then
-      return refuse({${REPLY.held}, string.format('%.0f', until_ms - now_ms), holder}, 'l')
+      return refuse({${REPLY.held}, string.format('%.0f', until_ms - now_ms), holder}, 'h')
     end
     return refuse({${REPLY.fenced}}, 'l')
   end

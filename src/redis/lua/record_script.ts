@@ -2,7 +2,7 @@
 
 import { EXPIRED_MEMBERS } from "./fragments/expired_members.ts";
 import { INDEX_EXPIRY } from "./fragments/index_expiry.ts";
-import { NOTED, REFUSE } from "./fragments/refusal.ts";
+import { NOTE, NOTED, REFUSE } from "./fragments/refusal.ts";
 import { SPAN } from "./fragments/state.ts";
 import {
   GROWN_TRACE,
@@ -29,7 +29,8 @@ export const RECORD_KEYS = [
  * - `op`: the operation id
  * - `deadline_ms`: server time after which the write must not be executed
  * - `mode`: letters; `r` an earlier try may have been executed, `p` check the
- *   permissions, `k` indexes keep no expiry; empty for the common case
+ *   permissions, `k` indexes keep no expiry, `o` the quotas are counted again;
+ *   empty for the common case
  */
 export const WRITE_ARGS = [
   "task",
@@ -52,6 +53,7 @@ export const FULL_WRITE: readonly string[] = [
   KEEP_TRACE,
   GROWN_TRACE,
   NOTED,
+  NOTE,
   REFUSE,
   INDEX_EXPIRY,
   EXPIRED_MEMBERS,

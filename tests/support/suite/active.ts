@@ -107,6 +107,27 @@ export function activeTests(test: ContractTest): void {
     }
   });
 
+  test("hint_that_is_wrong_about_activity_leaves_no_place_taken", async (backend) => {
+    const place = { ...HOUR, createdAt: NOON };
+    for (const was of [true, false]) {
+      for (const said of [true, false, undefined]) {
+        for (const is of [true, false]) {
+          await backend.create(KEY, "x", { meta: { ...place, active: was } });
+          const { version, etag } = await backend.get(KEY);
+          const meta = { ...place, active: said };
+          const next = { ...place, active: is };
+          const expected = { version, etag, meta };
+          assertEquals(await backend.putIfVersion(KEY, "y", expected, next), 2);
+          const { records } = await backend.listPage(PREFIX, { active: true });
+          const label = `was ${was}, said ${said}, is ${is}`;
+          assertEquals(records.map(({ key }) => key), is ? [KEY] : [], label);
+          await full(backend, records.length);
+          await backend.delete(KEY);
+        }
+      }
+    }
+  });
+
   test("active_quota_is_freed_by_delete", async (backend) => {
     await backend.put(KEY, "x", ACTIVE);
     await full(backend, 1);

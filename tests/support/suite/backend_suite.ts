@@ -27,6 +27,7 @@ import { operationIdTests } from "./operation_ids.ts";
 import { ownerTests } from "./owners.ts";
 import { pageTests } from "./pages.ts";
 import { quotaTests } from "./quota.ts";
+import { leasesReadOnceTests, readOnceTests } from "./read_once.ts";
 import { recordTests } from "./records.ts";
 import { stepTests } from "./steps.ts";
 import { watchTests } from "./watch.ts";
@@ -46,9 +47,11 @@ export function backendSuite(under: BackendUnderTest): void {
   etagTests(test);
   operationIdTests(test);
   activeTests(test);
+  readOnceTests(test);
   const has = (part: OptionalPart) => !under.without?.includes(part);
   if (has("leases")) {
     leaseTests(test);
+    leasesReadOnceTests(test);
     leaseCreationTests(test);
     leaseEndTests(test);
     fencedWriteTests(test);

@@ -88,6 +88,15 @@ export function dueTests(test: ContractTest): void {
     assertEquals(seen.sort(), all.sort());
   }, TWO);
 
+  test("claim_is_of_the_queues_named_when_it_was_asked", async (backend) => {
+    await backend.due.offer(nthKey(1), "q", 0, HOUR);
+    await backend.due.offer(nthKey(2), "r", 0, HOUR);
+    const queues = ["q"];
+    const claimed = backend.due.claim(queues, 10, LONG_MS);
+    queues[0] = "r";
+    assertEquals(keys(await claimed), [nthKey(1)]);
+  });
+
   test("claim_says_when_the_next_is_due", async (backend) => {
     const atMs = Date.now() + LONG_MS;
     await backend.due.offer(nthKey(1), "q", atMs + 1000, HOUR);
@@ -229,6 +238,28 @@ export function dueTests(test: ContractTest): void {
       ) {
         await assertRejects(call, TypeError, "queue");
       }
+    }
+    for (
+      const queues of [
+        ...["q", "", undefined, null, 7, {}, { length: 1, 0: "q" }],
+        ...[new Set(["q"]), [, "q"], ["q", ,], ["q", ["q"]], [undefined]],
+      ] as Anything[]
+    ) {
+      for (
+        const call of [
+          () => due.claim(queues, 1, LONG_MS),
+          () => due.subscribe(queues, () => {}),
+        ]
+      ) {
+        await assertRejects(call, TypeError, "queue");
+      }
+    }
+    for (const listener of [undefined, null, "q", 7, {}] as Anything[]) {
+      await assertRejects(
+        () => due.subscribe(["q"], listener),
+        TypeError,
+        "listener",
+      );
     }
     for (
       const time of [-1, NaN, Infinity, 8.64e15 + 1, "1", null] as Anything[]

@@ -77,6 +77,80 @@ export function dueSubscriptionTests(test: ContractTest): void {
     await kept.end();
   }, TWO);
 
+  test(
+    "subscription_is_to_the_queues_named_when_it_was_asked",
+    async (backend, other) => {
+      let calls = 0;
+      const queues = ["q"];
+      const asked = backend.due.subscribe(queues, () => void calls++);
+      queues[0] = "r";
+      const unsubscribe = await asked;
+      await other.due.offer(KEY, "q", 2, HOUR);
+      await waitUntil("the listener called", () => calls > 0);
+      // What it ends is that subscription, whatever the array holds.
+      await unsubscribe();
+      const before = calls;
+      const kept = await count(backend, ["q"]);
+      await kept.after(() => other.due.offer(KEY, "q", 1, HOUR));
+      assertEquals(calls, before);
+      await kept.end();
+    },
+    TWO,
+  );
+
+  test(
+    "subscriber_that_throws_or_rejects_silences_no_other",
+    async (backend, other) => {
+      // What is not caught fails the whole file.
+      const bad = [
+        () => {
+          throw new Error("of a listener");
+        },
+        () => Promise.reject(new Error("of a listener")),
+        () => {
+          throw null;
+        },
+        async () => {
+          await other.get(KEY);
+        },
+      ];
+      const ends: (() => Promise<void>)[] = [];
+      for (const listener of bad) {
+        ends.push(await backend.due.subscribe(["q", "r"], listener));
+      }
+      const kept = await count(backend, ["q", "s"]);
+      for (const [n, queue] of ["q", "s", "q"].entries()) {
+        const { due } = n === 0 ? backend : other;
+        await due.offer(nthKey(1), "r", 9 - n, HOUR);
+        await kept.after(() => due.offer(nthKey(2), queue, 9 - n, HOUR));
+      }
+      for (const end of ends) await end();
+      await kept.end();
+    },
+    TWO,
+  );
+
+  test("subscriber_that_another_has_ended_is_not_called", async (backend) => {
+    const ends: (() => Promise<void>)[] = [];
+    const called: number[] = [];
+    for (const n of [0, 1]) {
+      ends.push(
+        await backend.due.subscribe(["q"], async () => {
+          called.push(n);
+          await ends[1 - n]!();
+        }),
+      );
+    }
+    await backend.due.offer(KEY, "q", 2, HOUR);
+    await waitUntil("one called", () => called.length > 0);
+    // Events come in order: this one is the last.
+    const kept = await count(backend, ["q"]);
+    await kept.after(() => backend.due.offer(KEY, "q", 1, HOUR));
+    assertEquals(new Set(called).size, 1);
+    await ends[called[0]!]!();
+    await kept.end();
+  });
+
   test("one_listener_may_subscribe_twice", async (backend, other) => {
     let calls = 0;
     const listener = () => void calls++;

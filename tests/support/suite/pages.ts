@@ -21,6 +21,11 @@ import {
   untilGone,
 } from "./env.ts";
 
+/** Reads what a cursor says. */
+function decodeBase64Url(text: string): string {
+  return atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+}
+
 export function pageTests(test: ContractTest): void {
   test("page_is_newest_first_and_50_by_default", async (backend) => {
     await fill(backend, 51);
@@ -77,6 +82,36 @@ export function pageTests(test: ContractTest): void {
         (order === "newest" ? [5, 4, 3, 2, 1] : [5, 6, 7, 8, 9])
           .map((n) => nthKey(n)),
       );
+    }
+  });
+
+  test("page_after_any_creation_time_goes_on", async (backend) => {
+    const times = [
+      ...[0, -0, 5e-324, 2.2250738585072014e-308, 1e-7, 1.2345678901234567e-7],
+      ...[0.000001, 0.0000012345678901234567, 0.1, 0.30000000000000004, 1 / 3],
+      ...[0.9999999999999999, 1, 1.1, NOON + 0.003, NOON + 1 / 3, 8.64e15],
+    ];
+    for (const [n, time] of times.entries()) await at(backend, n, time);
+    const all = times.map((_, n) => nthKey(n));
+    for (const limit of [1, 2, 5]) {
+      const up = await allPages(backend, PREFIX, { limit, order: "oldest" });
+      assertEquals(up.flat(), all);
+      const down = await allPages(backend, PREFIX, { limit });
+      assertEquals(down.flat(), all.toReversed());
+    }
+  });
+
+  test("cursor_is_the_same_text_whatever_the_engine", async (backend) => {
+    const cursors = new Map([
+      [0.1, "n0.1:t-0002"],
+      [1e-7, "n1e-7:t-0002"],
+      [NOON + 0.003, `n${NOON + 0.003}:t-0002`],
+      [NOON, `n${NOON}:t-0002`],
+    ]);
+    for (const [time, text] of cursors) {
+      for (const n of [1, 2]) await at(backend, n, time);
+      const { nextCursor } = await backend.listPage(PREFIX, { limit: 1 });
+      assertEquals(decodeBase64Url(nextCursor!), text);
     }
   });
 

@@ -200,6 +200,24 @@ export function stepTests(test: ContractTest): void {
     assertEquals((await backend.get(KEY)).data, "working");
   });
 
+  test("steps_come_in_the_order_they_were_recorded", async (backend, other) => {
+    const first = await begin(backend);
+    const names = Array.from({ length: 1201 }, (_, n) => `${7919 * n % 1201}`);
+    names.push("B", "a", "é", "\u{10ffff}", "🦕");
+    const half = names.length / 2;
+    for (const name of names.slice(0, half)) {
+      await backend.steps.record(KEY, first, name, `of ${name}`);
+    }
+    await backend.leases.release(KEY, first);
+    const { fence } = await other.leases.acquire(KEY, longLease("b"));
+    for (const name of names) {
+      // What was recorded before keeps its place.
+      await other.steps.record(KEY, fence, name, `of ${name}`);
+    }
+    const steps = await backend.steps.open(KEY, fence);
+    assertEquals([...steps], names.map((name) => [name, `of ${name}`]));
+  }, TWO);
+
   test("racing_recordings_of_one_step_leave_one", async (backend, _, pick) => {
     const fence = await begin(backend);
     const answers = await Promise.all(

@@ -2,7 +2,8 @@ import { SPAN } from "./state.ts";
 import { TRACE_MS } from "./trace.ts";
 
 /**
- * The common creation: nothing is or was lately stored under the key, the
+ * The common creation: nothing is or was lately stored under the key (nor is
+ * there a damaged record), the
  * record has an expiry that is not near (see `KEEP_TRACE`) and a creation time,
  * and the quotas have room even if what has expired is counted.
  *
@@ -35,12 +36,13 @@ if not version and not ops and mode == '' and expires_ms and expires_ms > now_ms
   local created = string.match(want, '^.|([^|]+)')
   local active = string.byte(want) == 49
   local actives = active and call('ZCARD', active_index)
-  if created and call('EXISTS', gone) == 0 and ${room}
+  if created and call('EXISTS', gone, record) == 0 and ${room}
     and (string.byte(op, -1) % 8 ~= 0
       or call('ZCOUNT', expiry_index, '-inf', string.format('(%.0f', now_ms)) == 0) then
     local expires = string.format('%.0f', expires_ms)
     ${SPAN.trim()}
     local ends = call('PEXPIRETIME', expiry_index)
+    local active_ends = active and call('PEXPIRETIME', active_index)
     call('ZADD', created_index, created, task)
     call('ZADD', expiry_index, expires, task)
     if active then call('ZADD', active_index, expires, task) end
@@ -49,18 +51,16 @@ if not version and not ops and mode == '' and expires_ms and expires_ms > now_ms
       'ops', want .. '1.' .. op .. ' ' .. ${entries} .. '~' .. span)
     ${extra}
     call('PEXPIREAT', record, expires)
+    local last = string.format('%.0f', math.ceil(expires_ms / 60000) * 60000)
     if ends < expires_ms then
-      ends = math.ceil(expires_ms / 60000) * 60000
-      local last = string.format('%.0f', ends)
       call('PEXPIREAT', expiry_index, last)
       if call('PEXPIRETIME', created_index) ~= -1 or call('ZCARD', created_index) == 1 then
         call('PEXPIREAT', created_index, last)
       end
-      if call('ZCOUNT', active_index, '+inf', '+inf') == 0 then
-        call('PEXPIREAT', active_index, last)
-      end
-    elseif actives == 0 then
-      call('PEXPIREAT', active_index, string.format('%.0f', ends))
+    end
+    -- Without an expiry (-1) it holds a record that has none.
+    if active and active_ends ~= -1 and active_ends < expires_ms then
+      call('PEXPIREAT', active_index, last)
     end
     call('SPUBLISH', channel, '1')
     return ${answer}

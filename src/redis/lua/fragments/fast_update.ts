@@ -3,7 +3,8 @@ import { TRACE_MS } from "./trace.ts";
 
 /**
  * The common update: the library wrote the record last, and neither its place
- * nor its expiry changes, and it does not end soon. Three commands and the time; an end of the record's
+ * nor its expiry changes, and it does not end soon. (An index may lose its last
+ * record without an expiry only where its own expiry is set again.) Three commands and the time; an end of the record's
  * activity takes one more.
  *
  * The field `ops` is `<head><trace><span>`: the head
@@ -46,7 +47,7 @@ if version and ops and mode == '' and #ops < 500 and (not deadline_ms or now_ms 
     local recent = string.match(ops, '^[^~]*', #want + 1)
     tail = (string.sub(ops, -10) + 32 == tonumber(span) and '~' .. recent or '~') .. span
   end
-  if tail and (was == is or is == 48) then
+  if tail and (was == is or (is == 48 and expires_ms)) then
     local next_version = string.format('%.0f', version + 1)
     if was ~= is then call('ZREM', active_index, task) end
     call('HSET', record, 'version', next_version, 'data', data,

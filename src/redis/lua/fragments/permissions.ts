@@ -50,7 +50,7 @@ if string.find(mode, 'p', 1, true) then
     "{'SPUBLISH', channel, '0'}",
     "{'HSET', record, 'version', '0'}",
     "{'HDEL', record, 'log'}",
-    "{'DEL', record}",
+    "{'UNLINK', record}",
     "{'PEXPIREAT', record, '0'}",
     "{'PERSIST', record}",
     "{'SET', gone, '0', 'PX', '1'}",

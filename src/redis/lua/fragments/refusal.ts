@@ -25,29 +25,48 @@ end
 `;
 
 /**
+ * Adds an entry to the trace of the live record: in `ops`, or in `log` where
+ * `ops` has many already; and in `gone` where the record ends soon. That comes
+ * first: a user may not be permitted to write it.
+ *
+ * Needs `NOTED`, `SPAN`, `OLD_TRACE`, `JOINED_TRACE`, `KEEP_TRACE`,
+ * `expires_at`. Adds `note(entry)`, false where the field is not as the library
+ * writes it.
+ */
+export const NOTE = `
+local function note(entry)
+  local with_entry, new_log = noted(entry), nil
+  if not with_entry then
+    local start = string.match(ops, '^[^|]*|[^|]*|[^|]*|[^ ~]* ?')
+    if not start then return false end
+    with_entry, new_log = start .. '~+' .. span, joined_trace(entry .. trace_now, trace_before)
+  end
+  local ends = tonumber(expires_at or '')
+  keep_trace(entry, ends and ends * 1000)
+  if new_log then call('HSET', record, 'log', new_log) end
+  call('HSET', record, 'ops', with_entry)
+  return true
+end
+`;
+
+/**
  * Notes a refusal in the trace where it answers a retry, so that a first try
  * that arrives later is refused as well. A refusal that cannot be noted is not
  * certain.
  *
- * Needs `OLD_TRACE`, `JOINED_TRACE`, `KEEP_TRACE`, `NOTED`. Adds `refuse(answer, letter)`; the letter
- * says which refusal, see `ownWrite`; left out: a conflict.
+ * Needs `NOTE` and what it needs. Adds `refuse(answer, letter)`; the letter
+ * says which refusal, see `ownWrite`; left out: a conflict. A number in the
+ * answer is noted in front of it.
  */
 export const REFUSE = `
 local function refuse(answer, letter)
   if not is_retry then return answer end
-  local entry = (letter or 'c') .. '.' .. op .. ' '
-  if version then
-    local with_entry = noted(entry)
-    if with_entry then
-      call('HSET', record, 'ops', with_entry)
-      keep_trace(entry, expires_at and expires_at * 1000)
-    elseif ops then
-      return {${REPLY.unknown}}
-    end
-  else
-    -- Marked: no deletion has left this trace, a record may have expired before.
-    call('SET', gone, joined_trace((was_gone and entry or entry .. '?') .. trace_now, trace_before), 'PX', ${TRACE_MS})
-  end
+  letter = letter or 'c'
+  local detail = letter ~= 'h' and answer and answer[2] or ''
+  local entry = detail .. letter .. '.' .. op .. ' '
+  if version and ops then return note(entry) and answer or {${REPLY.unknown}} end
+  -- Marked: no deletion has left this trace, a record may have expired before.
+  call('SET', gone, joined_trace((was_gone and entry or entry .. '?') .. trace_now, trace_before), 'PX', ${TRACE_MS})
   return answer
 end
 `;

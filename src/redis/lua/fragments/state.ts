@@ -26,6 +26,18 @@ if deadline_ms and now_ms > deadline_ms then return {-5, string.format('%.0f', n
 `;
 
 /**
+ * The second check of an expiry: passed means absent, whatever the server still
+ * holds.
+ *
+ * Needs `now_ms`. Adds `has_passed(expires_at)`.
+ */
+export const HAS_PASSED = `
+local function has_passed(expires_at)
+  return expires_at and string.find(expires_at, '^%d+$') and expires_at * 1000 <= now_ms
+end
+`;
+
+/**
  * The end of the present span of 32 seconds, by which the trace of operation
  * ids ages, as 10 digits of epoch seconds: compared as text.
  *

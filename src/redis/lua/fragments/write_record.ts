@@ -15,8 +15,8 @@ local function write_record(new_lease, releases, entries)
     for _, index in ipairs({created_index, expiry_index, active_index}) do
       call('ZREM', index, task)
     end
-    call('DEL', record)
-    call('SET', gone, joined_trace(next_version .. '.' .. op .. ' ' .. trace_now, trace_before), 'PX', ${TRACE_MS})
+    call('UNLINK', record)
+    call('SET', gone, joined_trace(next_version .. '.' .. op .. ' ' .. (entries or '') .. trace_now, trace_before), 'PX', ${TRACE_MS})
     refresh_index_expiry()
     call('SPUBLISH', channel, '0')
     return next_version
@@ -42,7 +42,7 @@ local function write_record(new_lease, releases, entries)
   move(active_index, active == '1' and (expires or '+inf'), call('ZSCORE', active_index, task))
 
   -- A hash whose expires_at has passed may still be there: nothing of it stays.
-  if not version then call('DEL', record, gone) end
+  if not version then call('UNLINK', record, gone) end
   local trace, new_log = grown_trace(next_version, entries)
   call('HSET', record, 'version', next_version, 'data', data,
     'ops', active .. '|' .. created .. '|' .. (expires or '') .. '|' .. trace)
