@@ -28,6 +28,7 @@
 export type { StorageBackend } from "./src/storage/backend.ts";
 export type {
   CreateOptions,
+  DamagedRecord,
   DeleteOptions,
   ExpectedRecord,
   KeyedRecord,
@@ -213,6 +214,7 @@ export {
 export type { TaskLimits } from "./src/task/limits.ts";
 export type {
   CreateTaskOptions,
+  DamagedTask,
   LeaseOptions,
   ListTasksOptions,
   ReleaseOptions,
@@ -221,6 +223,7 @@ export type {
   TaskStoreOptions,
   TaskUpdate,
 } from "./src/task/options.ts";
+export type { SealCryptoKey, SealKey } from "./src/task/keyring.ts";
 export type {
   JsonRpcError,
   LostLease,
@@ -228,11 +231,7 @@ export type {
   TaskLease,
   TaskRecord,
 } from "./src/task/record.ts";
-export type {
-  EncryptionOptions,
-  SealCryptoKey,
-  SealKey,
-} from "./src/task/seal.ts";
+export type { EncryptionOptions } from "./src/task/seal.ts";
 export {
   canTransition,
   type FinalTaskStatus,

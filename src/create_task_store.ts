@@ -1,4 +1,4 @@
-/** The shortest way to a store: on Redis for a URL, in memory without one. */
+/** The shortest way to a store: on Redis, or in memory where that is asked for. */
 
 import { MemoryBackend } from "./memory/memory_backend.ts";
 import type { RedisConnectOptions } from "./redis/connect.ts";
@@ -7,21 +7,29 @@ import { RedisBackend } from "./redis/redis_backend.ts";
 import type { TaskStoreOptions } from "./task/options.ts";
 import { TaskStore } from "./task/task_store.ts";
 
-/** Options of {@linkcode createTaskStore}. */
+/** Options of {@linkcode createTaskStore}: `url`, or `memory: true`. */
 export interface CreateTaskStoreOptions extends TaskStoreOptions {
   /**
-   * The Redis to use: whatever `RedisBackend.connect` takes, a URL, a Cluster
-   * or a Sentinel. Left out: tasks are kept in the memory of this process.
+   * The address of Redis: whatever `RedisBackend.connect` takes, a URL, a
+   * Cluster or a Sentinel.
    */
-  readonly url?: RedisConnectOptions | undefined;
+  readonly url?: RedisConnectOptions;
   /** Options of the Redis backend. */
   readonly redis?: RedisBackendOptions | undefined;
+  /**
+   * Whether tasks are kept in the memory of this process, where they end with
+   * it and no other process sees them. Default: `false`.
+   */
+  readonly memory?: boolean | undefined;
 }
 
 /**
- * Opens a {@linkcode TaskStore}: on Redis where a URL is given, else in the
- * memory of this process. Closing the store closes what was opened.
+ * Opens a {@linkcode TaskStore}: on Redis with `url`, in the memory of this
+ * process with `memory: true` or without an argument. Closing the store closes
+ * what was opened.
  *
+ * @throws {TypeError} If the options do not say which: memory is never what a
+ * variable that is not set leads to.
  * @throws {BackendError} At once, if Redis cannot be reached or refuses us.
  *
  * @example
@@ -30,6 +38,7 @@ export interface CreateTaskStoreOptions extends TaskStoreOptions {
  * import { assertEquals } from "@std/assert";
  *
  * await using store = await createTaskStore({
+ *   memory: true, // or: url: "redis://127.0.0.1:6379"
  *   limits: { maxTasksPerOwner: 1_000 },
  * });
  * const { task } = await store.create("alice", "tools/call");
@@ -37,9 +46,11 @@ export interface CreateTaskStoreOptions extends TaskStoreOptions {
  * ```
  */
 export async function createTaskStore(
-  options: CreateTaskStoreOptions = {},
+  ...args: [options?: CreateTaskStoreOptions]
 ): Promise<TaskStore> {
-  const { url, redis, ...policy } = options;
+  // An argument that is undefined is no argument left out.
+  const options = args.length === 0 ? { memory: true } : checkOptions(args[0]);
+  const { url, redis, memory: _, ...policy } = options;
   const backend = url === undefined
     ? new MemoryBackend()
     : await RedisBackend.connect(url, redis);
@@ -49,4 +60,36 @@ export async function createTaskStore(
     await backend.close();
     throw error;
   }
+}
+
+const EXPECTED = "expected url, where Redis is, or memory: true";
+
+/** Refuses options that do not say where tasks are kept, or say it twice. */
+function checkOptions(options: unknown): CreateTaskStoreOptions {
+  if (!isPlainObject(options)) {
+    const kind = options === null ? "null" : typeof options;
+    throw new TypeError(
+      `the first argument is no object of options (${kind}): expected options with url, where Redis is, or memory: true`,
+    );
+  }
+  const { url, redis, memory } = options;
+  if (memory !== undefined && typeof memory !== "boolean") {
+    throw new TypeError(`memory is a ${typeof memory}: expected a boolean`);
+  }
+  if (memory === true) {
+    const other = "url" in options ? "url" : redis && "redis";
+    if (other) throw new TypeError(`memory: true and ${other}: expected one`);
+  } else if (url == null) {
+    const problem = "url" in options
+      ? `url is ${url}, as of a variable that is not set`
+      : "neither url nor memory is given";
+    throw new TypeError(`${problem}: ${EXPECTED}`);
+  }
+  return options;
+}
+
+function isPlainObject(value: unknown): value is CreateTaskStoreOptions {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }

@@ -138,7 +138,6 @@ export const HOUSE_RULES: HouseRules = {
   },
   pending: [
     { rule: "words", under: "src/mcp/" },
-    { rule: "words", under: "src/task/" },
     { rule: "words", under: "tests/mcp/" },
     { rule: "words", under: "tests/support/proxy.ts" },
     { rule: "circles", under: "tests/mcp/" },

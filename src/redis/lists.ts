@@ -5,6 +5,7 @@
  */
 
 import type {
+  DamagedRecord,
   KeyedRecord,
   ListPageOptions,
   PageOrder,
@@ -12,6 +13,7 @@ import type {
 } from "../storage/record.ts";
 import { checkPage } from "../storage/checks.ts";
 import { encodeCursor, type Position } from "../storage/cursor.ts";
+import { InvalidDataError } from "../storage/errors.ts";
 import { splitPrefix } from "../storage/keys.ts";
 import { writeScriptInput } from "./executor/script.ts";
 import { LUA_DROP_STALE } from "./lua/drop_stale.ts";
@@ -76,27 +78,32 @@ export class RedisLists {
     const { isShared } = this.#context.schema;
     const { after: start, ...query } = checkPage(options);
     const records: KeyedRecord[] = [];
+    const damaged: DamagedRecord[] = [];
+    const count = () => records.length + damaged.length;
+    const page = () =>
+      damaged.length === 0 ? { records } : { records, damaged };
     let after = start;
     while (true) {
       const { tasks, next, isOpen } = await this.#name(
         prefix,
         owner,
-        { ...query, limit: query.limit - records.length },
+        { ...query, limit: query.limit - count() },
         after,
       );
-      records.push(...await this.#readAll(prefix, owner, tasks));
-      if (next === undefined) return { records };
+      const named = options.nameDamaged ? damaged : undefined;
+      records.push(...await this.#readAll(prefix, owner, tasks, named));
+      if (next === undefined) return page();
       after = next;
       // An empty page is handed out neither now nor next: only behind a backlog
       // of expired tasks does that take further calls. Where others write too,
       // such a backlog is seen only by reading.
-      if (records.length === 0) continue;
-      if (isShared && records.length < query.limit) continue;
+      if (count() === 0) continue;
+      if (isShared && count() < query.limit) continue;
       const hasMore = !isOpen && !isShared ||
         await this.#hasMore(prefix, owner, query, next);
       return hasMore
-        ? { records, nextCursor: encodeCursor(query.order, next) }
-        : { records };
+        ? { ...page(), nextCursor: encodeCursor(query.order, next) }
+        : page();
     }
   }
 
@@ -182,15 +189,24 @@ export class RedisLists {
     };
   }
 
-  /** Reads records by name: a plain command each, in one round trip. */
+  /**
+   * Reads records by name: a plain command each, in one round trip.
+   *
+   * @param damaged Takes those that cannot be read; left out: they fail all.
+   */
   async #readAll(
     prefix: string,
     owner: string,
     tasks: readonly string[],
+    damaged?: DamagedRecord[],
   ): Promise<KeyedRecord[]> {
     const found = await Promise.all(tasks.map((task) => {
       const key = prefix + task;
-      return this.#context.run(readCall(this.#context, key));
+      const reading = this.#context.run(readCall(this.#context, key));
+      return damaged === undefined ? reading : reading.catch((error) => {
+        if (error instanceof InvalidDataError) return { key, error };
+        throw error;
+      });
     }));
     const records: KeyedRecord[] = [];
     const stale: string[] = [];
@@ -198,6 +214,7 @@ export class RedisLists {
       const key = prefix + task;
       const stored = found[i];
       if (stored === undefined) stale.push(task);
+      else if ("error" in stored) damaged!.push(stored);
       else records.push({ key, ...stored.record });
     }
     if (stale.length > 0) await this.#dropStale(prefix, owner, stale);

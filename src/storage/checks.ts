@@ -24,7 +24,6 @@ import { newOperationId } from "./operation_id.ts";
 import { MAX_TIMER_MS } from "../util/wake_timer.ts";
 import { isWellFormed } from "../util/well_formed.ts";
 
-export { parseTime } from "./data_meta.ts";
 export { MAX_TIMER_MS } from "../util/wake_timer.ts";
 
 /** The default of `maxRecordBytes`: 8 MiB. */

@@ -1,5 +1,6 @@
 /** The times of a record as its text has them, for writes without `meta`. */
 
+import { parseTime } from "../util/time.ts";
 import { InvalidDataError } from "./errors.ts";
 import type { RecordMeta } from "./record.ts";
 
@@ -46,13 +47,4 @@ function timeOf(
     );
   }
   return time;
-}
-
-/** Reads an RFC 3339 time; `NaN` if it is none. */
-export function parseTime(text: string): number {
-  const rfc3339 =
-    /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
-  return rfc3339.test(text)
-    ? Date.parse(text.toUpperCase().replace(" ", "T"))
-    : NaN;
 }

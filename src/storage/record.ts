@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { InvalidDataError } from "./errors.ts";
+
 /** A lease as it was read beside its record. */
 export interface LeaseState {
   /** The name of the holder. */
@@ -133,12 +135,27 @@ export interface ListPageOptions {
   readonly order?: PageOrder | undefined;
   /** Whether only active records are listed. Default: `false`. */
   readonly active?: boolean | undefined;
+  /**
+   * Whether records that the engine itself cannot read are named in the page.
+   * Default: `false`: the first one is an `InvalidDataError`.
+   */
+  readonly nameDamaged?: boolean | undefined;
+}
+
+/** A record that cannot be read. */
+export interface DamagedRecord {
+  /** The record's key. */
+  readonly key: string;
+  /** What is wrong with it. */
+  readonly error: InvalidDataError;
 }
 
 /** One page of an owner's records. */
 export interface RecordPage {
   /** The live records of this page, in order. */
   readonly records: readonly KeyedRecord[];
+  /** Those of this page that cannot be read; left out where there are none. */
+  readonly damaged?: readonly DamagedRecord[];
   /** The beginning of the next page; left out on the last page. */
   readonly nextCursor?: string;
 }

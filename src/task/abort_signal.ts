@@ -1,4 +1,4 @@
-/** How a worker hears that its task is no longer wanted: by event, at once. */
+/** Signals that tell a worker at once that its task is no longer wanted. */
 
 import { errorKind } from "./error_kind.ts";
 import { TaskCancelledError, TaskError, taskGone } from "./errors.ts";

@@ -1,8 +1,9 @@
 /**
- * What a write makes of a record: pure functions, which know the states and
- * the policy of a store, and nothing of where records are kept.
+ * Changes of a record: pure functions, which know the states and the policy of
+ * a store, and nothing of where records are kept.
  */
 
+import { isoTime, parseTime } from "../util/time.ts";
 import { InvalidTransitionError } from "./errors.ts";
 import { toJsonValue } from "./json_value.ts";
 import { LeaseLostError } from "./lease_errors.ts";
@@ -11,7 +12,7 @@ import type { TaskUpdate } from "./options.ts";
 import type { JsonRpcError, Task, TaskRecord } from "./record.ts";
 import { canTransition, isFinalStatus, type TaskStatus } from "./status.ts";
 
-/** What of a store's policy concerns changes. */
+/** The part of a store's policy that concerns changes. */
 export interface ChangePolicy {
   readonly limits: Required<TaskLimits>;
   readonly retention: "creation" | "completion";
@@ -20,7 +21,7 @@ export interface ChangePolicy {
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
 
 /**
- * The record with an update.
+ * Returns the record with an update.
  *
  * @throws {InvalidTransitionError} If its state does not allow it.
  * @throws {LeaseLostError} If the update is a worker's whose lease has ended.
@@ -73,7 +74,7 @@ export function applyUpdate(
 
 type InputMap = Readonly<Record<string, unknown>>;
 
-/** The record with an end that long from now. */
+/** Returns the record with an end that long from now. */
 export function extendTtl(
   policy: ChangePolicy,
   record: TaskRecord,
@@ -82,7 +83,7 @@ export function extendTtl(
 ): TaskRecord {
   const changed = applyUpdate(policy, record, {}, now);
   const expiresAt = now + ttlMs;
-  const ttl = expiresAt - Date.parse(record.task.createdAt);
+  const ttl = expiresAt - parseTime(record.task.createdAt);
   return {
     ...changed,
     task: { ...changed.task, ttl },
@@ -90,7 +91,7 @@ export function extendTtl(
   };
 }
 
-/** The record of a task whose worker is lost. */
+/** Returns the record of a task whose worker is lost, as failed. */
 export function failForLostWorker(
   policy: ChangePolicy,
   record: TaskRecord,
@@ -114,7 +115,7 @@ export function failForLostWorker(
   }, now);
 }
 
-/** What changes with a final state: the lease ends, and the TTL may restart. */
+/** Ends the lease of a record in a final state; its TTL may restart. */
 function retain(
   { retention, limits }: ChangePolicy,
   record: TaskRecord,
@@ -126,11 +127,6 @@ function retain(
   if (retention === "creation" || ttl === null) return kept;
   // A task that was touched may have a TTL beyond what one may ask for.
   return { ...kept, expiresAt: isoTime(now + Math.min(ttl, limits.maxTtlMs)) };
-}
-
-/** RFC 3339, with milliseconds. */
-export function isoTime(ms: number): string {
-  return new Date(ms).toISOString();
 }
 
 /**

@@ -5,8 +5,8 @@
  */
 
 import type { VersionedRecord } from "../storage/record.ts";
-import { parseTime } from "../storage/checks.ts";
 import { InvalidDataError } from "../storage/errors.ts";
+import { parseTime } from "../util/time.ts";
 import type { TaskRecord } from "./record.ts";
 import { TASK_STATUSES, type TaskStatus } from "./status.ts";
 
@@ -22,15 +22,19 @@ type ErrorOf = (problem: string) => Error;
  * @throws {TypeError} If a field is not what a record has there.
  */
 export function encodeRecord(record: TaskRecord): string {
-  checkRecord(record as unknown as JsonObject, notWritten);
-  return recordText(record);
+  requireWritable(record);
+  // All of it but what the storage keeps beside the data.
+  const { version: _, etag: __, lease: ___, ...fields } = record;
+  return JSON.stringify(fields);
 }
 
-/** A record as JSON: all of it but what the storage keeps beside it. */
-export function recordText(
-  { version: _, etag: __, lease: ___, ...fields }: TaskRecord,
-): string {
-  return JSON.stringify(fields);
+/**
+ * Refuses a record that could not be read again.
+ *
+ * @throws {TypeError} If a field is not what a record has there.
+ */
+export function requireWritable(record: TaskRecord): void {
+  checkRecord(record as unknown as JsonObject, notWritten);
 }
 
 /**

@@ -2,18 +2,19 @@
 
 import { requireInteger } from "../storage/checks.ts";
 import { newOperationId } from "../storage/operation_id.ts";
-import { isoTime } from "./change.ts";
+import { isoTime } from "../util/time.ts";
 import { nextCreatedOrder } from "./creation_order.ts";
-import { fingerprintOf } from "./fingerprint.ts";
+import type { Fingerprints } from "./fingerprint.ts";
 import { checkTtl, mergeVariables, type TaskLimits } from "./limits.ts";
 import type { CreateTaskOptions } from "./options.ts";
 import type { TaskRecord } from "./record.ts";
 
-/** What of a store concerns new tasks. */
+/** The part of a store's policy that concerns new tasks. */
 export interface CreationPolicy {
   readonly limits: Required<TaskLimits>;
   /** The poll interval of a task that asks for none, in milliseconds. */
   readonly pollIntervalMs: number;
+  readonly fingerprints: Fingerprints;
   /** The time, in epoch milliseconds. */
   readonly now: number;
 }
@@ -45,7 +46,7 @@ export async function newTask(
   const time = isoTime(now);
   const fingerprint = request === undefined
     ? undefined
-    : await fingerprintOf(request);
+    : await policy.fingerprints.of(ownerId, taskId, request);
   return {
     task: {
       taskId,

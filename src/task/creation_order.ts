@@ -3,6 +3,7 @@
  * process in the order they were made in.
  */
 
+import { parseTime } from "../util/time.ts";
 import type { RecordFields } from "./record.ts";
 
 let lastMs = -1;
@@ -21,7 +22,7 @@ export function nextCreatedOrder(ms: number): number {
   return micros - ms * 1000;
 }
 
-/** The place of a task in its owner's lists, in epoch milliseconds. */
+/** Returns the place of a task in its owner's lists, in epoch milliseconds. */
 export function placeOf({ task, createdOrder = 0 }: RecordFields): number {
-  return Date.parse(task.createdAt) + createdOrder / 1000;
+  return parseTime(task.createdAt) + createdOrder / 1000;
 }

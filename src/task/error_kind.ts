@@ -1,4 +1,4 @@
-/** What an error of a `TaskStore` means for a caller that goes on by itself. */
+/** The meaning of a `TaskStore`'s error for a caller that goes on by itself. */
 
 import { BackendError } from "../storage/errors.ts";
 import {

@@ -34,7 +34,7 @@ export class TaskError extends Error {
   readonly code: number;
 
   /**
-   * Made by a `TaskStore`.
+   * Creates the error; a `TaskStore` throws it.
    *
    * @param code The JSON-RPC error code.
    * @param message What was tried, on what, and what was expected.
@@ -53,7 +53,7 @@ export class TaskNotFoundError extends TaskError {
   readonly taskId: string;
 
   /**
-   * Made by a `TaskStore`.
+   * Creates the error; a `TaskStore` throws it.
    *
    * @param taskId The task id asked for.
    */
@@ -72,7 +72,7 @@ export class TaskExpiredError extends TaskError {
   readonly expiredAt: string;
 
   /**
-   * Made by a `TaskStore`.
+   * Creates the error; a `TaskStore` throws it.
    *
    * @param taskId The id of the task.
    * @param expiredAt When it ended, RFC 3339.
@@ -91,7 +91,7 @@ export class TaskExistsError extends TaskError {
   readonly taskId: string;
 
   /**
-   * Made by a `TaskStore`.
+   * Creates the error; a `TaskStore` throws it.
    *
    * @param taskId The id that is taken.
    */
@@ -115,7 +115,7 @@ export class InvalidTransitionError extends TaskError {
   readonly to: TaskStatus;
 
   /**
-   * Made by a `TaskStore`.
+   * Creates the error; a `TaskStore` throws it.
    *
    * @param taskId The id of the task.
    * @param from The state it is in.
@@ -144,7 +144,7 @@ export class TaskCancelledError extends TaskError {
   readonly taskId: string;
 
   /**
-   * Made by a `TaskStore`.
+   * Creates the error; a `TaskStore` throws it.
    *
    * @param taskId The id of the task.
    * @param statusMessage What was said about it.
@@ -169,7 +169,7 @@ export class TaskNotReadyError extends TaskError {
   readonly status: TaskStatus;
 
   /**
-   * Made by a `TaskStore`.
+   * Creates the error; a `TaskStore` throws it.
    *
    * @param taskId The id of the task.
    * @param status The state it is in.
@@ -188,7 +188,7 @@ export class TaskTimeoutError extends TaskError {
   readonly taskId: string;
 
   /**
-   * Made by a `TaskStore`.
+   * Creates the error; a `TaskStore` throws it.
    *
    * @param taskId The id of the task.
    * @param timeoutMs How long was waited, in milliseconds.
@@ -214,7 +214,7 @@ export class TaskTimeoutError extends TaskError {
 /** An owner that names no one, where the store does not allow it. */
 export class AnonymousOwnerError extends TaskError {
   /**
-   * Made by a `TaskStore`.
+   * Creates the error; a `TaskStore` throws it.
    *
    * @param ownerId The owner refused.
    */
@@ -232,7 +232,7 @@ export class AnonymousOwnerError extends TaskError {
 /** A page cursor that is not one of this list. */
 export class TaskCursorError extends TaskError {
   /**
-   * Made by a `TaskStore`.
+   * Creates the error; a `TaskStore` throws it.
    *
    * @param cursor The cursor refused.
    * @param options `cause`: the storage's own error.
@@ -249,7 +249,7 @@ export class ConcurrentModificationError extends TaskError {
   readonly taskId: string;
 
   /**
-   * Made by a `TaskStore`.
+   * Creates the error; a `TaskStore` throws it.
    *
    * @param taskId The id of the task.
    * @param attempts How often the write was tried.
@@ -275,7 +275,7 @@ export class TaskStorageError extends TaskError {
   readonly record?: TaskRecord;
 
   /**
-   * Made by a `TaskStore`.
+   * Creates the error; a `TaskStore` throws it.
    *
    * @param message What the storage said.
    * @param options `cause`: the `StorageError`; `record`: what is stored.
@@ -290,7 +290,7 @@ export class TaskStorageError extends TaskError {
   }
 }
 
-/** The error for a task that is no more: expired, as far as one can know. */
+/** Makes the error for a task that is no more: expired, as far as one can know. */
 export function taskGone(
   taskId: string,
   last: TaskRecord | undefined,

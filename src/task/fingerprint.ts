@@ -1,17 +1,66 @@
-/** Tells two requests under one chosen task id apart without storing them. */
+/** Fingerprints tell two requests under one chosen task id apart. */
 
 import { encodeBase64Url } from "../util/base64url.ts";
+import type { Keyring } from "./keyring.ts";
 
-/** SHA-256 of a JSON value; the order of an object's fields does not matter. */
-export async function fingerprintOf(request: unknown): Promise<string> {
-  const text = JSON.stringify(
+/**
+ * Makes and compares the fingerprints of requests, which are stored in clear.
+ * With keys they are keyed: a request of few possible contents could be found
+ * by trying otherwise. They then differ by owner and task, too.
+ */
+export class Fingerprints {
+  readonly #keyring: Keyring | undefined;
+  readonly #allowUnkeyed: boolean;
+
+  /** @param allowUnkeyed Whether a fingerprint made without a key counts. */
+  constructor(keyring: Keyring | undefined, allowUnkeyed: boolean) {
+    this.#keyring = keyring;
+    this.#allowUnkeyed = allowUnkeyed;
+  }
+
+  /** Computes the fingerprint of a new task's request. */
+  async of(owner: string, taskId: string, request: unknown): Promise<string> {
+    const [first] = await this.#all(owner, taskId, request);
+    return first!;
+  }
+
+  /**
+   * Whether a fingerprint is of a request: under any of the keys, since an
+   * earlier one may have made it.
+   */
+  async matches(
+    fingerprint: string,
+    owner: string,
+    taskId: string,
+    request: unknown,
+  ): Promise<boolean> {
+    return (await this.#all(owner, taskId, request)).includes(fingerprint);
+  }
+
+  async #all(
+    owner: string,
+    taskId: string,
+    request: unknown,
+  ): Promise<string[]> {
+    const text = canonicalText(request);
+    if (this.#keyring === undefined) return [await digestOf(text)];
+    const place = JSON.stringify([owner, taskId]);
+    const macs = await this.#keyring.macs(`request\n${place}\n${text}`);
+    return this.#allowUnkeyed ? [...macs, await digestOf(text)] : macs;
+  }
+}
+
+/** Returns the JSON of a value; the order of an object's fields says nothing. */
+function canonicalText(request: unknown): string {
+  return JSON.stringify(
     request,
     (_, value) => isPlainObject(value) ? sortFields(value) : value,
   );
-  const digest = await crypto.subtle.digest(
-    "SHA-256",
-    new TextEncoder().encode(text),
-  );
+}
+
+async function digestOf(text: string): Promise<string> {
+  const bytes = new TextEncoder().encode(text);
+  const digest = await crypto.subtle.digest("SHA-256", bytes);
   return encodeBase64Url(new Uint8Array(digest));
 }
 

@@ -37,9 +37,7 @@ function copyOf(value: object, depth: number): object {
   const copy: Record<string, unknown> = {};
   for (const name of Object.keys(value)) {
     const field = toJsonValue((value as typeof copy)[name], depth);
-    if (field === undefined) continue;
-    if (name === "__proto__") define(copy, name, field);
-    else copy[name] = field;
+    if (field !== undefined) setField(copy, name, field);
   }
   return copy;
 }
@@ -54,7 +52,16 @@ function isPlain(value: object): boolean {
   return prototype === Object.prototype || prototype === null;
 }
 
-function define(object: object, name: string, value: unknown): void {
+/** Sets a field of any name: `__proto__`, assigned, would set no field. */
+export function setField(
+  object: Record<string, unknown>,
+  name: string,
+  value: unknown,
+): void {
+  if (name !== "__proto__") {
+    object[name] = value;
+    return;
+  }
   Object.defineProperty(object, name, {
     value,
     writable: true,

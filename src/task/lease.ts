@@ -3,11 +3,11 @@
 import type { StorageBackend } from "../storage/backend.ts";
 import type { LeaseRequest, LeaseStorage } from "../storage/leases.ts";
 import type { LeaseState } from "../storage/record.ts";
-import { isoTime } from "./change.ts";
+import { isoTime } from "../util/time.ts";
 import type { TaskRecord } from "./record.ts";
 
 /**
- * The leases of a backend.
+ * Returns the leases of a backend.
  *
  * @throws {TypeError} If it has none.
  */
@@ -18,7 +18,7 @@ export function requireLeases({ leases }: StorageBackend): LeaseStorage {
   );
 }
 
-/** A record under a lease, as of now. */
+/** Returns a record under a lease, as of now. */
 export function withLease(
   record: TaskRecord,
   { holder, fence, remainingMs }: LeaseState,
@@ -28,7 +28,7 @@ export function withLease(
   return { ...record, lease: { holder, fence, remainingMs, expiresAt } };
 }
 
-/** A lease that has just been granted. */
+/** Returns the state of a lease that has just been granted. */
 export function leaseState(
   { holder, forMs }: LeaseRequest,
   fence: number,

@@ -6,7 +6,7 @@ import type { TaskStatus } from "./status.ts";
 /** JSON-RPC: the server could not. */
 const INTERNAL_ERROR = -32603;
 
-/** What is known of a lease that was lost. */
+/** The facts known of a lease that was lost. */
 export interface LeaseLoss {
   /** The name of the worker, where it is known. */
   readonly holder?: string | undefined;
@@ -25,7 +25,7 @@ export class LeaseLostError extends InvalidTransitionError {
   readonly holder: string | undefined;
 
   /**
-   * Made by a `TaskStore`.
+   * Creates the error; a `TaskStore` throws it.
    *
    * @param taskId The id of the task.
    * @param to The state asked for.
@@ -56,11 +56,11 @@ export class LeaseLostError extends InvalidTransitionError {
 export class LeaseHeldError extends TaskError {
   /** The id of the task. */
   readonly taskId: string;
-  /** Who holds it; `undefined` where a lease was to be renewed and there is none. */
+  /** The name of the holder; `undefined` where a lease was to be renewed and there is none. */
   readonly holder: string | undefined;
 
   /**
-   * Made by a `TaskStore`.
+   * Creates the error; a `TaskStore` throws it.
    *
    * @param taskId The id of the task.
    * @param holder Who holds it.

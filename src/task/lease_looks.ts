@@ -9,11 +9,11 @@ import type { TaskRecord } from "./record.ts";
 import type { DecodedRecord } from "./record_codec.ts";
 import { isFinalStatus } from "./status.ts";
 
-/** How soon a lease that should have run out is looked at again. */
+/** The delay before a lease that should have run out is looked at again. */
 const MIN_LOOK_MS = 10;
-/** How soon a look that failed is repeated. */
+/** The delay before a look that failed is repeated. */
 const RETRY_MS = 1000;
-/** How often a task without a lease is looked at: it may have one since. */
+/** The time between looks at a task without a lease: it may have one since. */
 const SAFETY_LOOK_MS = 30_000;
 
 /** Reads a task, which fails it if its worker is lost. */

@@ -9,11 +9,11 @@ const INTERNAL_ERROR = -32603;
 
 /** A quota is used up: too many live or active tasks, or a record too large. */
 export class ResourceExhaustedError extends TaskError {
-  /** What the caller can do about it. */
+  /** A remedy the caller has. */
   readonly suggestedAction: string;
 
   /**
-   * Made by a `TaskStore`.
+   * Creates the error; a `TaskStore` throws it.
    *
    * @param problem What is used up.
    * @param suggestedAction What the caller can do about it.
@@ -30,17 +30,17 @@ export class ResourceExhaustedError extends TaskError {
   }
 }
 
-/** What was asked exceeds a limit of the store. */
+/** The request exceeds a limit of the store. */
 export class TaskLimitError extends TaskError {
-  /** Which limit, as `TaskLimits` names it. */
+  /** The limit, as `TaskLimits` names it. */
   readonly limit: string;
   /** The most that is allowed, in the limit's unit. */
   readonly max: number;
-  /** What was asked, in the limit's unit. */
+  /** The size asked for, in the limit's unit. */
   readonly actual: number;
 
   /**
-   * Made by a `TaskStore`.
+   * Creates the error; a `TaskStore` throws it.
    *
    * @param limit Which limit, as `TaskLimits` names it.
    * @param max The most that is allowed.

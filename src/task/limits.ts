@@ -1,10 +1,10 @@
 /** The limits of a store, their defaults, and the checks of what is bounded. */
 
 import { requireInteger, utf8Bytes } from "../storage/checks.ts";
-import { toJsonValue } from "./json_value.ts";
+import { setField, toJsonValue } from "./json_value.ts";
 import { TaskLimitError } from "./limit_errors.ts";
 
-/** What a store allows. Larger requests are refused, never cut down. */
+/** The limits of a store. Larger requests are refused, never cut down. */
 export interface TaskLimits {
   /** Live tasks of one owner, in any state. Default: 1,000. */
   readonly maxTasksPerOwner?: number;
@@ -19,7 +19,7 @@ export interface TaskLimits {
   readonly maxTtlMs?: number;
   /** All variables of a task as JSON, in bytes of UTF-8. Default: 1 MiB. */
   readonly maxVariablesBytes?: number;
-  /** How deep arrays and objects may nest in a variable. Default: 10. */
+  /** The depth to which arrays and objects may nest in a variable. Default: 10. */
   readonly maxVariableDepth?: number;
   /** A string or a name in the variables, in bytes of UTF-8. Default: 64 KiB. */
   readonly maxStringBytes?: number;
@@ -28,7 +28,7 @@ export interface TaskLimits {
 /** Beyond it there are no dates: some three thousand years. */
 export const MAX_DURATION_MS = 1e14;
 
-/** Every limit, with its default where none was given. */
+/** Fills in the default of every limit that was not given. */
 export function resolveLimits(limits: TaskLimits): Required<TaskLimits> {
   const all = {
     maxTasksPerOwner: 1000,
@@ -54,7 +54,7 @@ export function resolveLimits(limits: TaskLimits): Required<TaskLimits> {
 }
 
 /**
- * The TTL a task gets, in milliseconds; `null`: it never ends.
+ * Returns the TTL a task gets, in milliseconds; `null`: it never ends.
  *
  * @throws {TaskLimitError} If it is over `maxTtlMs`.
  */
@@ -89,14 +89,12 @@ export function mergeVariables(
     checkString(limits, name);
     checkValue(limits, name, value, 0);
   }
-  // Entries, not assignment: a variable may be named "__proto__".
-  const kept = Object.entries(variables)
-    .filter(([name]) => !Object.hasOwn(changes, name));
-  const added = Object.entries(changes)
-    .filter(([, value]) => value !== null && value !== undefined)
-    .map(([name, value]) => [name, toJsonValue(value)] as const)
-    .filter(([, value]) => value !== undefined);
-  const merged = Object.fromEntries([...kept, ...added]);
+  const merged: Record<string, unknown> = { ...variables };
+  for (const [name, change] of Object.entries(changes)) {
+    const value = change === null ? undefined : toJsonValue(change);
+    if (value === undefined) delete merged[name];
+    else setField(merged, name, value);
+  }
   const text = JSON.stringify(merged);
   if (text.length * 3 <= limits.maxVariablesBytes) return merged;
   const bytes = utf8Bytes(text);

@@ -1,5 +1,6 @@
 /** The options of `TaskStore` and of its methods. */
 
+import type { TaskStorageError } from "./errors.ts";
 import type { TaskLimits } from "./limits.ts";
 import type { JsonRpcError, TaskRecord } from "./record.ts";
 import type { EncryptionOptions } from "./seal.ts";
@@ -7,20 +8,20 @@ import type { TaskStatus } from "./status.ts";
 
 /** Options of a {@linkcode TaskStore}. */
 export interface TaskStoreOptions {
-  /** What the store allows. */
+  /** The limits of owners, times and variables. */
   readonly limits?: TaskLimits;
   /** Whether the owners `""` and `"local"` are allowed. Default: `false`. */
   readonly allowAnonymous?: boolean;
   /** The poll interval of a task that asks for none, in milliseconds. Default: 500. */
   readonly pollIntervalMs?: number;
   /**
-   * Where the TTL counts from: `"creation"` (default), or again from the final
+   * The start of the TTL: `"creation"` (default), or again from the final
    * state with `"completion"`, as the store of the 2025-11-25 SDK does.
    */
   readonly retention?: "creation" | "completion";
   /** Seals what may be private. Default: nothing is sealed. */
   readonly encryption?: EncryptionOptions;
-  /** How often a write that others overtake is tried. Default: 100. */
+  /** The most tries of a write that others overtake. Default: 100. */
   readonly maxWriteAttempts?: number;
   /** The time, in epoch milliseconds. Default: `Date.now`. */
   readonly clock?: () => number;
@@ -28,9 +29,9 @@ export interface TaskStoreOptions {
 
 /** Options of {@linkcode TaskStore.create}. */
 export interface CreateTaskOptions {
-  /** How long the task lives, in milliseconds; `null`: without an end. Default: `limits.defaultTtlMs`. */
+  /** The TTL, in milliseconds; `null`: without an end. Default: `limits.defaultTtlMs`. */
   readonly ttlMs?: number | null | undefined;
-  /** How long a client should wait between two looks, in milliseconds. */
+  /** The time a client should wait between two looks, in milliseconds. */
   readonly pollIntervalMs?: number | undefined;
   /** An id of the caller's own, which makes the call idempotent. */
   readonly taskId?: string | undefined;
@@ -40,11 +41,11 @@ export interface CreateTaskOptions {
   readonly variables?: Readonly<Record<string, unknown>> | undefined;
   /** A first message. */
   readonly statusMessage?: string | undefined;
-  /** Who works on it from the first moment; see {@linkcode TaskStore.lease}. */
+  /** The lease it is under from its first moment; see {@linkcode TaskStore.lease}. */
   readonly lease?: LeaseOptions | undefined;
 }
 
-/** What one write may change, all at once. */
+/** The changes of one write, made all at once. */
 export interface TaskUpdate {
   /** The new state; left out: it stays. */
   readonly status?: TaskStatus | undefined;
@@ -56,9 +57,9 @@ export interface TaskUpdate {
   readonly error?: JsonRpcError | undefined;
   /** New variables; `null` deletes a name. */
   readonly variables?: Readonly<Record<string, unknown>> | undefined;
-  /** What the client is asked, all of it; `null`: nothing. */
+  /** The questions the client is asked, all of them; `null`: none. */
   readonly inputRequests?: Readonly<Record<string, unknown>> | null | undefined;
-  /** What the client has answered, all of it. */
+  /** The client's answers, all of them. */
   readonly inputResponses?: Readonly<Record<string, unknown>> | undefined;
   /**
    * The fence of the lease the write relies on, of a worker that has one: the
@@ -69,27 +70,40 @@ export interface TaskUpdate {
 
 /** Options of {@linkcode TaskStore.list}. */
 export interface ListTasksOptions {
-  /** Where to go on: the `nextCursor` of the page before. */
+  /** The `nextCursor` of the page before. Default: the list begins. */
   readonly cursor?: string | undefined;
   /** The most tasks on the page, 1 to 1,000. Default: 50. */
   readonly limit?: number | undefined;
-  /** Which end to begin at. Default: `"newest"`. */
+  /** The end to begin at. Default: `"newest"`. */
   readonly order?: "newest" | "oldest" | undefined;
   /** Whether only tasks that have not ended are listed. Default: `false`. */
   readonly active?: boolean | undefined;
+}
+
+/** A task that cannot be read. It can still be deleted. */
+export interface DamagedTask {
+  /** The id of the task. */
+  readonly taskId: string;
+  /** The fault of its record. */
+  readonly error: TaskStorageError;
 }
 
 /** One page of an owner's tasks. */
 export interface TaskPage {
   /** The tasks of this page. */
   readonly tasks: readonly TaskRecord[];
-  /** Where the next page begins; left out on the last page. */
+  /**
+   * Those of this page that cannot be read: damaged, tampered with, or sealed
+   * under a key the store has not. Left out where there are none.
+   */
+  readonly damaged?: readonly DamagedTask[];
+  /** The `cursor` of the next page; left out on the last one. */
   readonly nextCursor?: string;
 }
 
 /** Options of {@linkcode TaskStore.lease} and {@linkcode TaskStore.renew}. */
 export interface LeaseOptions {
-  /** How long the lease holds, in milliseconds, an integer from 1. */
+  /** The time the lease holds, in milliseconds, an integer from 1. */
   readonly forMs: number;
   /** The worker's own name, unique among workers. */
   readonly holder: string;

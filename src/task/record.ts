@@ -1,6 +1,6 @@
 /**
- * What is stored of a task: the record of the Rust crate pmcp-tasks, and what
- * the second protocol era and runs add to it.
+ * The stored record of a task: that of the Rust crate pmcp-tasks, and what the
+ * second protocol era and runs add to it.
  */
 
 import type { TaskStatus } from "./status.ts";
@@ -11,15 +11,15 @@ export interface Task {
   readonly taskId: string;
   /** The state. */
   readonly status: TaskStatus;
-  /** What a person may read about it. */
+  /** A message for people about its state. */
   readonly statusMessage?: string;
   /** RFC 3339, with milliseconds. */
   readonly createdAt: string;
   /** RFC 3339, with milliseconds. */
   readonly lastUpdatedAt: string;
-  /** How long the task lives, in milliseconds; `null`: without an end. */
+  /** The TTL, in milliseconds; `null`: without an end. */
   readonly ttl: number | null;
-  /** How long a client should wait between two looks, in milliseconds. */
+  /** The time a client should wait between two looks, in milliseconds. */
   readonly pollInterval?: number;
 }
 
@@ -27,16 +27,16 @@ export interface Task {
 export interface JsonRpcError {
   /** The JSON-RPC code. */
   readonly code: number;
-  /** What went wrong. */
+  /** A sentence about the fault. */
   readonly message: string;
   /** More about it. */
   readonly data?: unknown;
 }
 
 /**
- * Who works on a task. The storage keeps it beside the record and judges it by
- * its own clock; what it says of time is an estimate, as of the moment the
- * record was read or the lease was asked for.
+ * The lease of a worker on a task. The storage keeps it beside the record and
+ * judges it by its own clock; what it says of time is an estimate, as of the
+ * moment the record was read or the lease was asked for.
  */
 export interface TaskLease {
   /** The worker's own name. */
@@ -45,7 +45,7 @@ export interface TaskLease {
   readonly fence: number;
   /** The time the lease had left, in milliseconds. */
   readonly remainingMs: number;
-  /** When the lease runs out unless renewed, by this instance's clock, RFC 3339. */
+  /** The time at which the lease runs out unless renewed, by this instance's clock, RFC 3339. */
   readonly expiresAt: string;
 }
 
@@ -64,7 +64,7 @@ export interface LostLease {
 export interface TaskRecord {
   /** The task as its client sees it. */
   readonly task: Task;
-  /** Who may see it. */
+  /** The person or account that may see it. */
   readonly ownerId: string;
   /** State the server and its client share. */
   readonly variables: Readonly<Record<string, unknown>>;
@@ -76,9 +76,9 @@ export interface TaskRecord {
   readonly expiresAt: string | null;
   /** Why the request failed. */
   readonly error?: JsonRpcError;
-  /** What the client is asked, by key, while `input_required`. */
+  /** The questions the client is asked, by key, while `input_required`. */
   readonly inputRequests?: Readonly<Record<string, unknown>>;
-  /** What the client has answered, by key. */
+  /** The client's answers, by key. */
   readonly inputResponses?: Readonly<Record<string, unknown>>;
   /** Set when the task was failed for a lost worker. */
   readonly lostLease?: LostLease;
@@ -94,7 +94,7 @@ export interface TaskRecord {
    * millisecond, in microseconds; left out for the first.
    */
   readonly createdOrder?: number;
-  /** Who works on it, while it has not ended; not part of the data. */
+  /** The lease on it, while it has not ended; not part of the data. */
   readonly lease?: TaskLease;
   /** The version the record was read or written at; not part of the data. */
   readonly version: number;
@@ -105,7 +105,7 @@ export interface TaskRecord {
   readonly etag: string;
 }
 
-/** What of a record is in its data: all but what the storage says of it. */
+/** The fields in a record's data: all but what the storage says of it. */
 export type RecordFields = Omit<TaskRecord, "version" | "etag" | "lease">;
 
 /**

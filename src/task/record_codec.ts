@@ -4,11 +4,11 @@
  */
 
 import type { VersionedRecord } from "../storage/record.ts";
-import { decodeRecord, encodeRecord, recordText } from "./codec.ts";
+import { decodeRecord, encodeRecord, requireWritable } from "./codec.ts";
 import type { TaskRecord } from "./record.ts";
 import { requireUnsealed, type Sealer } from "./seal.ts";
 
-/** What a stored record was decoded to, with the name of its latest write. */
+/** A decoded record, with the name of its latest write. */
 export interface DecodedRecord {
   readonly etag: string;
   readonly record: TaskRecord | undefined | Promise<TaskRecord>;
@@ -23,20 +23,20 @@ export class RecordCodec {
   }
 
   /**
-   * The text of a record.
+   * Returns the text of a record.
    *
+   * @param version The version it is written as.
    * @throws {TypeError} If a field is not what a record has there.
    */
-  encode(record: TaskRecord): string | Promise<string> {
-    const plain = encodeRecord(record);
-    return this.#sealer === undefined
-      ? plain
-      : this.#sealer.seal(record).then(recordText);
+  encode(record: TaskRecord, version: number): string | Promise<string> {
+    if (this.#sealer === undefined) return encodeRecord(record);
+    requireWritable(record);
+    return this.#sealer.seal(record, version);
   }
 
   /**
-   * A stored record as its owner may see it, without its lease; `undefined` if
-   * it is not theirs.
+   * Returns a stored record as its owner may see it, without its lease;
+   * `undefined` if it is not theirs.
    *
    * @throws {InvalidDataError} If it is damaged or cannot be opened.
    */

@@ -1,5 +1,6 @@
-/** What a backend is told of a task's record besides its text. */
+/** The facts of a task's record that a backend needs besides its text. */
 
+import { parseTime } from "../util/time.ts";
 import { InvalidKeyError } from "../storage/errors.ts";
 import { makeKey } from "../storage/keys.ts";
 import type { RecordMeta } from "../storage/record.ts";
@@ -7,7 +8,7 @@ import { placeOf } from "./creation_order.ts";
 import type { TaskRecord } from "./record.ts";
 import { isFinalStatus } from "./status.ts";
 
-/** The key; `undefined` where no task can be: such an id was never given. */
+/** Makes the key; `undefined` where no task can be: such an id was never given. */
 export function keyOf(owner: string, taskId: string): string | undefined {
   try {
     return makeKey(owner, taskId);
@@ -17,12 +18,12 @@ export function keyOf(owner: string, taskId: string): string | undefined {
   }
 }
 
-/** When a record ends, its place in lists, and whether it is active. */
+/** Returns the end of a record, its place in lists, and whether it is active. */
 export function metaOf(record: TaskRecord): RecordMeta {
   const { expiresAt, task } = record;
   return {
     createdAt: placeOf(record),
-    expiresAt: expiresAt === null ? undefined : Date.parse(expiresAt),
+    expiresAt: expiresAt === null ? undefined : parseTime(expiresAt),
     active: !isFinalStatus(task.status),
   };
 }

@@ -1,33 +1,22 @@
 /**
- * Encryption at rest: what may be private in a record is sealed with
- * AES-256-GCM, bound to its owner and task id, so that a sealed part cannot be
- * moved to another task. What the backend needs stays readable.
+ * Encryption at rest: the private fields of a record are sealed. Its public
+ * fields stay readable for the backend and its operator; they and the version
+ * are what the sealed part is bound to, so that it can be opened only at the
+ * very place it was written to, beside the very fields it was written with. An
+ * earlier state put back as a whole is beyond that: it was written so.
  */
 
-import { decodeBase64Url, encodeBase64Url } from "../util/base64url.ts";
 import { InvalidDataError } from "../storage/errors.ts";
-import type { TaskRecord } from "./record.ts";
+import type { Keyring, SealKey } from "./keyring.ts";
+import { OpenedParts } from "./opened_parts.ts";
+import type { Task, TaskRecord } from "./record.ts";
 
-/** A `CryptoKey` of Web Crypto, by its shape: not every runtime names the type. */
-export interface SealCryptoKey {
-  /** `"secret"`. */
-  readonly type: string;
-  /** AES-GCM, 256 bits. */
-  readonly algorithm: object;
-  /** Whether it can be exported; it need not be. */
-  readonly extractable: boolean;
-  /** `"encrypt"` and `"decrypt"`. */
-  readonly usages: readonly string[];
-}
-
-/** A key: 32 bytes, the same in base64url, or an AES-GCM `CryptoKey`. */
-export type SealKey = Uint8Array | string | SealCryptoKey;
-
-type ImportedKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
-
-/** How records are encrypted. */
+/** Encryption of a store. */
 export interface EncryptionOptions {
-  /** The first writes; all of them read, so that keys can be rotated. */
+  /**
+   * The first writes; all of them read, so that keys can be rotated. One key is
+   * good for 4 billion writes: its nonces are random.
+   */
   readonly keys: readonly SealKey[];
   /**
    * Whether records that are not sealed may be read, as while encryption is
@@ -37,8 +26,8 @@ export interface EncryptionOptions {
   readonly allowUnsealed?: boolean;
 }
 
-/** The fields of a record that are sealed; of `task` the status message is. */
-const SEALED_FIELDS = [
+/** The private fields of a record but for the status message of its task. */
+const PRIVATE_FIELDS = [
   "variables",
   "result",
   "error",
@@ -46,53 +35,47 @@ const SEALED_FIELDS = [
   "inputResponses",
 ] as const;
 
-const IV_BYTES = 12;
-
 /** Seals and opens records. */
 export class Sealer {
-  readonly #keys: readonly Promise<ImportedKey>[];
+  readonly #keyring: Keyring;
   readonly #allowUnsealed: boolean;
+  readonly #opened = new OpenedParts();
 
-  /** @throws {TypeError} If a key is not 256 bits, or there is none. */
-  constructor({ keys, allowUnsealed = false }: EncryptionOptions) {
-    if (keys.length === 0) {
-      throw new TypeError("encryption.keys is empty: expected a key or more");
-    }
-    this.#keys = keys.map(importKey);
+  /** @param allowUnsealed Whether records that are not sealed may be read. */
+  constructor(keyring: Keyring, allowUnsealed: boolean) {
+    this.#keyring = keyring;
     this.#allowUnsealed = allowUnsealed;
   }
 
-  /** The record as it is stored: the private part of it as `sealed`. */
-  async seal(record: TaskRecord): Promise<TaskRecord> {
-    const { statusMessage, ...task } = record.task;
-    const secret: Record<string, unknown> = { statusMessage };
-    for (const field of SEALED_FIELDS) secret[field] = record[field];
-    const iv = crypto.getRandomValues(new Uint8Array(IV_BYTES));
-    const cipher = await crypto.subtle.encrypt(
-      { name: "AES-GCM", iv, additionalData: boundTo(record) },
-      await this.#keys[0]!,
-      new TextEncoder().encode(JSON.stringify(secret)),
-    );
-    const sealed = new Uint8Array(IV_BYTES + cipher.byteLength);
-    sealed.set(iv);
-    sealed.set(new Uint8Array(cipher), IV_BYTES);
-    const open: Record<string, unknown> = { ...record, task };
-    for (const field of SEALED_FIELDS) delete open[field];
-    return {
-      ...open,
-      variables: {},
-      result: null,
-      sealed: encodeBase64Url(sealed),
-    } as unknown as TaskRecord;
+  /**
+   * Returns the text of a record as it is stored at a version: the private
+   * fields of it as `sealed`.
+   */
+  async seal(record: TaskRecord, version: number): Promise<string> {
+    const secret: Record<string, unknown> = {
+      statusMessage: record.task.statusMessage,
+    };
+    for (const name of PRIVATE_FIELDS) secret[name] = record[name];
+    const open = JSON.stringify(publicFields(record));
+    const text = JSON.stringify(secret);
+    const context = contextOf(open, version);
+    const sealed = await this.#keyring.encrypt(text, context);
+    this.#opened.set(nameOf(record), { sealed, context, secret: text });
+    // Other programs expect the two fields every record has.
+    return `${
+      open.slice(0, -1)
+    },"variables":{},"result":null,"sealed":"${sealed}"}`;
   }
 
   /**
-   * The record as it was before it was sealed.
+   * Returns the record as it was before it was sealed. Of its private fields,
+   * none is taken from beside the sealed part.
    *
-   * @throws {InvalidDataError} If no key opens it, or it was tampered with.
+   * @throws {InvalidDataError} If no key opens it, or anything of it was
+   * tampered with.
    */
   async open(key: string, record: TaskRecord): Promise<TaskRecord> {
-    const { sealed, ...open } = record as TaskRecord & { sealed?: unknown };
+    const { sealed } = record as TaskRecord & { sealed?: unknown };
     if (sealed === undefined) {
       if (this.#allowUnsealed) return record;
       throw new InvalidDataError(
@@ -100,44 +83,37 @@ export class Sealer {
         "sealed is missing: expected an encrypted record (allowUnsealed reads others)",
       );
     }
-    const bytes = typeof sealed === "string"
-      ? decodeBase64Url(sealed)
+    const fields = publicFields(record);
+    const { version, etag } = record;
+    const context = contextOf(JSON.stringify(fields), version);
+    const secret = typeof sealed === "string"
+      ? await this.#decrypt(nameOf(record), sealed, context)
       : undefined;
-    const secret = bytes && await this.#decrypt(bytes, record);
     if (secret === undefined) {
       throw new InvalidDataError(
         key,
-        "sealed cannot be opened: none of the keys fits, or it was tampered with",
+        "sealed cannot be opened: none of the keys fits, or the record was tampered with",
       );
     }
-    const { statusMessage, ...fields } = secret;
-    const task = statusMessage === undefined
-      ? open.task
-      : { ...open.task, statusMessage };
-    return { ...open, ...fields, task } as TaskRecord;
+    const { statusMessage, ...opened } = JSON.parse(secret);
+    if (statusMessage !== undefined) {
+      (fields.task as { statusMessage?: string }).statusMessage = statusMessage;
+    }
+    return Object.assign(fields, opened, { version, etag });
   }
 
   async #decrypt(
-    bytes: NonNullable<ReturnType<typeof decodeBase64Url>>,
-    record: TaskRecord,
-  ): Promise<Record<string, unknown> | undefined> {
-    for (const key of this.#keys) {
-      try {
-        const plain = await crypto.subtle.decrypt(
-          {
-            name: "AES-GCM",
-            iv: bytes.slice(0, IV_BYTES),
-            additionalData: boundTo(record),
-          },
-          await key,
-          bytes.slice(IV_BYTES),
-        );
-        return JSON.parse(new TextDecoder().decode(plain));
-      } catch {
-        // Another key may have written it.
-      }
+    record: string,
+    sealed: string,
+    context: string,
+  ): Promise<string | undefined> {
+    const opened = this.#opened.get(record, sealed, context);
+    if (opened !== undefined) return opened;
+    const secret = await this.#keyring.decrypt(sealed, context);
+    if (secret !== undefined) {
+      this.#opened.set(record, { sealed, context, secret });
     }
-    return undefined;
+    return secret;
   }
 }
 
@@ -150,27 +126,20 @@ export function requireUnsealed(key: string, record: TaskRecord): TaskRecord {
   );
 }
 
-function boundTo({ ownerId, task }: TaskRecord) {
-  return new TextEncoder().encode(JSON.stringify([ownerId, task.taskId]));
+/** Copies what anyone may read of a record, and is part of its text. */
+function publicFields(record: TaskRecord): { task: Task } {
+  const { statusMessage: _, ...task } = record.task;
+  const { version: __, etag: ___, lease: ____, ...fields } = record;
+  const open: Record<string, unknown> = { ...fields, task };
+  for (const name of PRIVATE_FIELDS) delete open[name];
+  delete open.sealed;
+  return open as { task: Task };
 }
 
-function importKey(key: SealKey): Promise<ImportedKey> {
-  if (typeof key !== "string" && !(key instanceof Uint8Array)) {
-    return Promise.resolve(key as ImportedKey);
-  }
-  const bytes = typeof key === "string" ? decodeBase64Url(key) : key;
-  if (bytes?.length !== 32) {
-    throw new TypeError(
-      `an encryption key has ${
-        bytes?.length ?? "no"
-      } bytes: expected 32, as bytes or base64url, or a CryptoKey`,
-    );
-  }
-  return crypto.subtle.importKey(
-    "raw",
-    Uint8Array.from(bytes),
-    "AES-GCM",
-    false,
-    ["encrypt", "decrypt"],
-  );
+function nameOf({ ownerId, task }: TaskRecord): string {
+  return `${ownerId}\n${task.taskId}`;
+}
+
+function contextOf(publicFields: string, version: number): string {
+  return `record 2\n${version}\n${publicFields}`;
 }

@@ -4,14 +4,16 @@ import {
   BackendError,
   CapacityExceededError,
   InvalidCursorError,
+  InvalidDataError,
   StorageError,
 } from "../storage/errors.ts";
 import { TaskCursorError, TaskStorageError } from "./errors.ts";
 import { ResourceExhaustedError } from "./limit_errors.ts";
+import type { DamagedTask } from "./options.ts";
 import type { TaskRecord } from "./record.ts";
 
 /**
- * A storage error as the domain's; any other error is left as it is.
+ * Makes a storage error the domain's; any other error is left as it is.
  *
  * @param record The record that is stored although the write failed.
  */
@@ -56,12 +58,26 @@ function exhausted(
   }
 }
 
+/**
+ * Names a record of a list that cannot be read.
+ *
+ * @throws The error, if it says anything else than that.
+ */
+export function damagedTask(key: string, error: unknown): DamagedTask {
+  const cause = error instanceof TaskStorageError ? error.cause : error;
+  if (!(cause instanceof InvalidDataError)) throw error;
+  return {
+    taskId: key.slice(key.indexOf(":") + 1),
+    error: new TaskStorageError(cause.message, { cause }),
+  };
+}
+
 /** Whether a failed write is stored all the same. */
 export function isStored(error: unknown): error is BackendError {
   return error instanceof BackendError && error.outcome === "applied";
 }
 
-/** The record that a failed write has stored; `undefined`: none, or not known. */
+/** Returns the record that a failed write has stored; `undefined`: none, or not known. */
 export function storedAs(
   error: unknown,
   record: TaskRecord,

@@ -16,13 +16,13 @@ import type { TaskRef } from "./options.ts";
 import { isSameTask, type TaskRecord } from "./record.ts";
 import type { TaskRepository } from "./task_repository.ts";
 
-/** What a change makes of the record as it is stored; `undefined`: nothing. */
+/** Makes a new record of the one that is stored; `undefined`: leaves it. */
 export type Change = (
   record: TaskRecord,
   now: number,
 ) => TaskRecord | undefined;
 
-/** What changes are made with. */
+/** Options of {@linkcode TaskChanges}. */
 export interface TaskChangesOptions {
   readonly records: TaskRepository;
   readonly maxWriteAttempts: number;

@@ -17,19 +17,21 @@ import {
 } from "./errors.ts";
 import { leaseState, requireLeases, withLease } from "./lease.ts";
 import { LeaseHeldError } from "./lease_errors.ts";
+import type { LeaseHolders } from "./lease_holders.ts";
 import type { TaskRef } from "./options.ts";
 import { isSameTask, type TaskRecord } from "./record.ts";
 import { isStored, toTaskError } from "./storage_errors.ts";
 import { type NamedTask, nameOf } from "./task_changes.ts";
 import type { TaskRepository } from "./task_repository.ts";
 
-/** How often a lease is asked for that its holder has taken again meanwhile. */
+/** The most requests for a lease that its holder takes again meanwhile. */
 const MAX_ATTEMPTS = 10;
 
-/** What leases are taken with. */
+/** Options of {@linkcode TaskLeases}. */
 export interface TaskLeasesOptions {
   readonly backend: StorageBackend;
   readonly records: TaskRepository;
+  readonly holders: LeaseHolders;
   readonly clock: () => number;
 }
 
@@ -37,10 +39,12 @@ export interface TaskLeasesOptions {
 export class TaskLeases {
   readonly #backend: StorageBackend;
   readonly #records: TaskRepository;
+  readonly #holders: LeaseHolders;
   readonly #clock: () => number;
 
-  constructor({ backend, records, clock }: TaskLeasesOptions) {
+  constructor({ backend, records, holders, clock }: TaskLeasesOptions) {
     this.#backend = backend;
+    this.#holders = holders;
     this.#records = records;
     this.#clock = clock;
   }
@@ -63,7 +67,8 @@ export class TaskLeases {
       throw new LeaseHeldError(taskId, current);
     }
     const key = makeKey(owner, taskId);
-    const taking = this.#acquire(leases, key, named, request);
+    const signed = await this.#holders.sign(key, request);
+    const taking = this.#acquire(leases, key, named, signed);
     // What it was taken on is read in the same round trip.
     const reading = this.#records.find(taskId, owner);
     reading.catch(() => {});
@@ -149,6 +154,13 @@ export class TaskLeases {
       return (await leases.acquire(key, request)).fence;
     } catch (error) {
       if (isStored(error)) return undefined;
+      if (error instanceof LeaseConflictError) {
+        const holder = await this.#holders.open(key, error.holder)
+          .catch((cause) => toTaskError(cause, named.taskId));
+        throw typeof holder === "string"
+          ? new LeaseHeldError(named.taskId, holder)
+          : holder;
+      }
       throw this.#toTaskError(error, named, 1);
     }
   }
@@ -171,9 +183,6 @@ export class TaskLeases {
     { taskId, held }: NamedTask,
     attempts: number,
   ): unknown {
-    if (error instanceof LeaseConflictError) {
-      return new LeaseHeldError(taskId, error.holder);
-    }
     if (error instanceof NotFoundError) {
       return taskGone(taskId, held, this.#clock());
     }

@@ -19,19 +19,26 @@ import { newOperationId } from "../storage/operation_id.ts";
 import { type ChangePolicy, failForLostWorker } from "./change.ts";
 import { TaskNotFoundError } from "./errors.ts";
 import { leaseState, requireLeases, withLease } from "./lease.ts";
+import type { LeaseHolders } from "./lease_holders.ts";
 import type { ListTasksOptions, TaskPage } from "./options.ts";
 import type { TaskRecord } from "./record.ts";
 import { type DecodedRecord, RecordCodec } from "./record_codec.ts";
 import { keyOf, metaOf } from "./record_meta.ts";
 import type { Sealer } from "./seal.ts";
 import { isFinalStatus } from "./status.ts";
-import { isStored, storedAs, toTaskError } from "./storage_errors.ts";
+import {
+  damagedTask,
+  isStored,
+  storedAs,
+  toTaskError,
+} from "./storage_errors.ts";
 
-/** What the records of a store are kept with. */
+/** Options of {@linkcode TaskRepository}. */
 export interface TaskRepositoryOptions {
   readonly backend: StorageBackend;
   readonly policy: ChangePolicy;
   readonly sealer: Sealer | undefined;
+  readonly holders: LeaseHolders;
   readonly clock: () => number;
 }
 
@@ -43,10 +50,14 @@ export class TaskRepository {
   readonly #backend: StorageBackend;
   readonly #policy: ChangePolicy;
   readonly #codec: RecordCodec;
+  readonly #holders: LeaseHolders;
   readonly #clock: () => number;
 
-  constructor({ backend, policy, sealer, clock }: TaskRepositoryOptions) {
+  constructor(
+    { backend, policy, sealer, holders, clock }: TaskRepositoryOptions,
+  ) {
     this.#backend = backend;
+    this.#holders = holders;
     this.#policy = policy;
     this.#codec = new RecordCodec(sealer);
     this.#clock = clock;
@@ -66,7 +77,7 @@ export class TaskRepository {
     const { limits } = this.#policy;
     const key = makeKey(ownerId, taskId);
     const leases = lease && requireLeases(this.#backend);
-    const data = await this.#codec.encode(record);
+    const data = await this.#codec.encode(record, 1);
     const operationId = newOperationId();
     const options = {
       meta: { ...metaOf(record), operationId },
@@ -78,7 +89,8 @@ export class TaskRepository {
         const version = await this.#backend.create(key, data, options);
         return { ...record, version, etag: operationId };
       }
-      const { fence } = await leases!.create(key, data, lease, options);
+      const signed = await this.#holders.sign(key, lease);
+      const { fence } = await leases!.create(key, data, signed, options);
       const created = { ...record, version: 1, etag: operationId };
       return withLease(created, leaseState(lease, fence), this.#clock());
     } catch (error) {
@@ -125,7 +137,7 @@ export class TaskRepository {
     const { taskId } = record.task;
     const { version: expected, etag } = before;
     const fence = before.lease?.fence;
-    const data = await this.#codec.encode(record);
+    const data = await this.#codec.encode(record, expected + 1);
     const meta = metaOf(record);
     try {
       const version = await this.#backend.putIfVersion(
@@ -167,22 +179,37 @@ export class TaskRepository {
     }
   }
 
-  /** Reads one page of an owner's records. */
+  /** Reads one page of an owner's records; one that is damaged spoils no other. */
   async page(owner: string, options: ListTasksOptions): Promise<TaskPage> {
     try {
-      const { records, nextCursor } = await this.#backend.listPage(
-        makePrefix(owner),
-        options,
+      const page = await this.#backend.listPage(makePrefix(owner), {
+        ...options,
+        nameDamaged: true,
+      });
+      const found = await Promise.all(page.records.map(async (stored) => {
+        try {
+          return { record: await this.#receive(stored.key, owner, stored) };
+        } catch (error) {
+          return { damaged: damagedTask(stored.key, error) };
+        }
+      }));
+      const damaged = found.flatMap((one) => one.damaged ?? []);
+      for (const { key, error } of page.damaged ?? []) {
+        damaged.push(damagedTask(key, error));
+      }
+      const tasks = found.flatMap(({ record }) =>
+        // Its worker may just have turned out to be lost.
+        record === undefined ||
+          (options.active && isFinalStatus(record.task.status))
+          ? []
+          : record
       );
-      const found = await Promise.all(
-        records.map((stored) => this.#receive(stored.key, owner, stored)),
-      );
-      const tasks = found.filter((record): record is TaskRecord =>
-        record !== undefined &&
-        // Its worker has just turned out to be lost.
-        !(options.active && isFinalStatus(record.task.status))
-      );
-      return nextCursor === undefined ? { tasks } : { tasks, nextCursor };
+      const { nextCursor } = page;
+      return {
+        tasks,
+        ...(damaged.length > 0 ? { damaged } : {}),
+        ...(nextCursor === undefined ? {} : { nextCursor }),
+      };
     } catch (error) {
       throw toTaskError(error, "");
     }
@@ -233,7 +260,7 @@ export class TaskRepository {
     }
   }
 
-  /** A stored record as its owner may see it; nothing if it is not theirs. */
+  /** Decodes a stored record; returns nothing if it is not the owner's. */
   #receive(
     key: string,
     owner: string,
@@ -252,11 +279,23 @@ export class TaskRepository {
   ): Received {
     if (record === undefined || lease === undefined) return record;
     return record instanceof Promise
-      ? record.then((opened) => this.#settle(key, opened, lease, endedFence))
+      ? this.#openLease(key, record, lease, endedFence)
       : this.#settle(key, record, lease, endedFence);
   }
 
-  /** A record with its lease; failed first where that has run out. */
+  async #openLease(
+    key: string,
+    record: Promise<TaskRecord>,
+    lease: LeaseState,
+    endedFence: number | undefined,
+  ): Promise<TaskRecord | undefined> {
+    const opened = await record;
+    if (isFinalStatus(opened.task.status)) return opened;
+    const holder = await this.#holders.open(key, lease.holder);
+    return await this.#settle(key, opened, { ...lease, holder }, endedFence);
+  }
+
+  /** Returns a record with its lease; failed first where that has run out. */
   #settle(
     key: string,
     record: TaskRecord,
@@ -282,7 +321,7 @@ export class TaskRepository {
     const now = this.#clock();
     const failed = failForLostWorker(this.#policy, record, lease.holder, now);
     const operationId = newOperationId();
-    const data = await this.#codec.encode(failed);
+    const data = await this.#codec.encode(failed, record.version + 1);
     try {
       const version = await requireLeases(this.#backend).expire(
         key,
@@ -308,7 +347,7 @@ export class TaskRepository {
     }
   }
 
-  /** The record a failed creation has left, with the lease it was made under. */
+  /** Reads the record a failed creation has left, with the lease it was made under. */
   async #stored(
     error: unknown,
     { ownerId, runId, task: { taskId } }: TaskRecord,

@@ -8,6 +8,8 @@
 
 import type { StorageBackend } from "../storage/backend.ts";
 import { requireInteger } from "../storage/checks.ts";
+import type { MessageQueue } from "../storage/message_queue.ts";
+import type { StepStorage } from "../storage/steps.ts";
 import { taskAbortSignal } from "./abort_signal.ts";
 import { applyUpdate, type ChangePolicy, extendTtl } from "./change.ts";
 import { newTask } from "./creation.ts";
@@ -17,6 +19,9 @@ import {
   TaskNotFoundError,
   TaskNotReadyError,
 } from "./errors.ts";
+import { Fingerprints } from "./fingerprint.ts";
+import { Keyring } from "./keyring.ts";
+import { LeaseHolders } from "./lease_holders.ts";
 import { LeaseLooks } from "./lease_looks.ts";
 import { checkTtl, resolveLimits, type TaskLimits } from "./limits.ts";
 import type {
@@ -31,6 +36,9 @@ import type {
 } from "./options.ts";
 import type { JsonRpcError, TaskRecord } from "./record.ts";
 import { Sealer } from "./seal.ts";
+import { SealedQueue } from "./sealed_queue.ts";
+import { SealedSteps } from "./sealed_steps.ts";
+import { TextSealer } from "./sealed_text.ts";
 import { isFinalStatus, type TaskStatus } from "./status.ts";
 import { type Change, TaskChanges } from "./task_changes.ts";
 import { TaskLeases } from "./task_leases.ts";
@@ -41,8 +49,9 @@ import { TaskWatch } from "./watch.ts";
 /**
  * Tasks with owners, states and an end.
  *
- * Every method may throw `AnonymousOwnerError`, `TaskStorageError` and, for a
- * task that is missing or another owner's, `TaskNotFoundError`. A write to a
+ * Every method may throw `AnonymousOwnerError`, `TaskStorageError` (with a
+ * cause of `InvalidDataError` for a record that cannot be read) and, for a task
+ * that is missing or another owner's, `TaskNotFoundError`. A write to a
  * task in a final state throws `InvalidTransitionError`. Every mutation takes
  * the id of a task or a record of it the caller holds, which saves the read:
  * if the record is not the latest, the task is read and the change made again.
@@ -62,11 +71,22 @@ import { TaskWatch } from "./watch.ts";
  * ```
  */
 export class TaskStore implements AsyncDisposable {
+  /**
+   * Queues of messages beside the tasks, if the backend has them: the
+   * backend's own, or where encryption is on, with messages that are sealed.
+   */
+  readonly queues: MessageQueue | undefined;
+  /**
+   * Recorded steps of tasks, if the backend has them: the backend's own, or
+   * where encryption is on, with steps that are sealed.
+   */
+  readonly steps: StepStorage | undefined;
   readonly #backend: StorageBackend;
   readonly #policy: ChangePolicy;
   readonly #records: TaskRepository;
   readonly #changes: TaskChanges;
   readonly #leases: TaskLeases;
+  readonly #fingerprints: Fingerprints;
   readonly #looks = new LeaseLooks();
   readonly #allowAnonymous: boolean;
   readonly #pollIntervalMs: number;
@@ -76,7 +96,7 @@ export class TaskStore implements AsyncDisposable {
    * A store on a backend, which stays the caller's to close unless the store
    * is closed.
    *
-   * @param backend Where the records are kept.
+   * @param backend The storage of the records.
    * @param options Limits and policy.
    * @throws {RangeError} If an option is out of its range.
    */
@@ -101,14 +121,23 @@ export class TaskStore implements AsyncDisposable {
     }
     this.#backend = backend;
     this.#policy = { limits: resolveLimits(limits), retention };
+    const keyring = encryption && new Keyring(encryption.keys);
+    const allowUnsealed = encryption?.allowUnsealed ?? false;
+    const holders = new LeaseHolders(keyring, allowUnsealed);
     const records = this.#records = new TaskRepository({
       backend,
       policy: this.#policy,
-      sealer: encryption && new Sealer(encryption),
+      sealer: keyring && new Sealer(keyring, allowUnsealed),
+      holders,
       clock,
     });
+    this.#fingerprints = new Fingerprints(keyring, allowUnsealed);
+    const { queues, steps } = backend;
+    const texts = keyring && new TextSealer(keyring, allowUnsealed);
+    this.queues = queues && texts ? new SealedQueue(queues, texts) : queues;
+    this.steps = steps && texts ? new SealedSteps(steps, texts) : steps;
     this.#changes = new TaskChanges({ records, maxWriteAttempts, clock });
-    this.#leases = new TaskLeases({ backend, records, clock });
+    this.#leases = new TaskLeases({ backend, records, holders, clock });
     this.#allowAnonymous = allowAnonymous;
     this.#pollIntervalMs = pollIntervalMs;
     this.#clock = clock;
@@ -124,7 +153,7 @@ export class TaskStore implements AsyncDisposable {
     return this.#allowAnonymous;
   }
 
-  /** Where the records are kept. */
+  /** The storage of the records. */
   get backend(): StorageBackend {
     return this.#backend;
   }
@@ -152,21 +181,32 @@ export class TaskStore implements AsyncDisposable {
     const record = await newTask(owner, requestMethod, options, {
       limits: this.limits,
       pollIntervalMs: this.#pollIntervalMs,
+      fingerprints: this.#fingerprints,
       now: this.#clock(),
     });
-    const { task: { taskId }, requestFingerprint } = record;
+    const { task: { taskId } } = record;
     for (let attempt = 1;; attempt++) {
       const created = await this.#records.create(record, lease);
       if (created !== undefined) return created;
       // Taken: by this very request, made before, or by another one.
       const found = await this.#records.find(taskId, owner);
       if (found === undefined && attempt < 3) continue; // ended in between
-      if (
-        found?.requestMethod !== requestMethod ||
-        found.requestFingerprint !== requestFingerprint
-      ) throw new TaskExistsError(taskId);
-      return found;
+      const isSame = found?.requestMethod === requestMethod &&
+        await this.#isOfRequest(found, record, options.request);
+      if (!isSame) throw new TaskExistsError(taskId);
+      return found!;
     }
+  }
+
+  /** Whether a task was made by the request that was to make another one. */
+  async #isOfRequest(
+    { ownerId, task, requestFingerprint: made }: TaskRecord,
+    { requestFingerprint: wanted }: TaskRecord,
+    request: unknown,
+  ): Promise<boolean> {
+    if (made === wanted) return true;
+    return made !== undefined && wanted !== undefined &&
+      await this.#fingerprints.matches(made, ownerId, task.taskId, request);
   }
 
   /**
@@ -316,7 +356,8 @@ export class TaskStore implements AsyncDisposable {
   }
 
   /**
-   * Reads one page of an owner's tasks, newest first.
+   * Reads one page of an owner's tasks, newest first. A task whose record
+   * cannot be read is named in `damaged` and spoils no other.
    *
    * @throws {TaskCursorError} If the cursor is not one of this list.
    */

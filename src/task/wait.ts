@@ -9,7 +9,7 @@ import {
 import type { TaskRecord } from "./record.ts";
 import { isFinalStatus, type TaskStatus } from "./status.ts";
 
-/** What `waitFor` waits for, and how long. */
+/** Options of `waitFor`: the states it waits for, and how long. */
 export interface WaitOptions {
   /** The state, or any of several. */
   readonly status?: TaskStatus | readonly TaskStatus[] | undefined;
@@ -25,7 +25,7 @@ export interface WaitOptions {
 }
 
 /**
- * How much longer a task may take that was not seen in time, in milliseconds:
+ * The time a task that was not seen in time has in addition, in milliseconds:
  * with a time of 0 it is looked at once where the storage is well.
  */
 const FIRST_LOOK_MS = 30;

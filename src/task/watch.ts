@@ -8,7 +8,7 @@ import type { TaskRecord } from "./record.ts";
 import { toTaskError } from "./storage_errors.ts";
 import type { TaskRepository } from "./task_repository.ts";
 
-/** What a watch is made of. */
+/** Options of {@linkcode TaskWatch}. */
 export interface TaskWatchOptions {
   readonly records: TaskRepository;
   readonly looks: LeaseLooks;
@@ -18,7 +18,7 @@ export interface TaskWatchOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Why the backend is to stop; no caller is shown it. */
+/** The reason given to the backend; no caller is shown it. */
 const ENDED = "the watch has ended";
 
 /** The end of an iteration. */

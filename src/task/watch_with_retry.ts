@@ -3,7 +3,7 @@
 import { isTransient } from "./error_kind.ts";
 import type { TaskRecord } from "./record.ts";
 
-/** How long to wait before a watch that failed is opened again. */
+/** The delay before a watch that failed is opened again. */
 const REOPEN_MS = 1000;
 
 /** Options of {@linkcode watchWithRetry}. */

@@ -11,6 +11,7 @@ import {
   makeKey,
   NotFoundError,
   type StorageBackend,
+  TaskStore,
   VersionConflictError,
 } from "../../mod.ts";
 import { HeldUp } from "../support/held_up.ts";
@@ -199,6 +200,48 @@ redisTest("damaged_record_is_named_by_the_lists", async (redis) => {
   }
   await backend.delete(key);
   assertEquals((await backend.listByPrefix(PREFIX)).length, 1);
+});
+
+redisTest("page_names_its_damaged_records_and_goes_on", async (redis) => {
+  const backend = await redis.connect();
+  const keys = Array.from({ length: 6 }, (_, n) => makeKey("alice", `t-${n}`));
+  for (const [n, key] of keys.entries()) {
+    await backend.put(key, "sound", { ...HOUR, createdAt: Date.now() + n });
+  }
+  await redis.raw.hDel(redis.record("alice", "t-1"), "version");
+  await redis.raw.del(redis.record("alice", "t-4"));
+  await redis.raw.set(redis.record("alice", "t-4"), "no hash", { EX: 60 });
+  for (const limit of [10, 3, 1]) {
+    const seen: string[] = [];
+    const damaged: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await backend.listPage(PREFIX, {
+        limit,
+        cursor,
+        order: "oldest",
+        nameDamaged: true,
+      });
+      seen.push(...page.records.map(({ key }) => key));
+      for (const { key, error } of page.damaged ?? []) {
+        assertEquals(error.key, key);
+        damaged.push(key);
+      }
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+    const [lost, sound] = [[1, 4], [0, 2, 3, 5]]
+      .map((some) => some.map((n) => keys[n]));
+    assertEquals([seen, damaged], [sound, lost], `pages of ${limit}`);
+  }
+  // A task store's list names them too.
+  const store = new TaskStore(backend);
+  const made = await store.create("alice", "tools/call");
+  const { tasks, damaged } = await store.list("alice");
+  assertEquals(tasks, [made]);
+  assertEquals(
+    damaged?.map(({ taskId }) => taskId).sort(),
+    ["t-0", "t-1", "t-2", "t-3", "t-4", "t-5"],
+  );
 });
 
 /** Every operation that would read the record refuses it, by its key. */

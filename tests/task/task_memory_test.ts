@@ -32,8 +32,9 @@ taskContract({
   },
 });
 
-Deno.test("memory_task_store_without_a_url_needs_nothing", async () => {
+Deno.test("memory_task_store_takes_the_options_of_any_store", async () => {
   await using store = await createTaskStore({
+    memory: true,
     limits: { maxTasksPerOwner: 3 },
     pollIntervalMs: 10,
   });

@@ -12,6 +12,7 @@ import {
   QueueFullError,
 } from "../../storage/message_queue.ts";
 import { AnonymousOwnerError } from "../../task/errors.ts";
+import { SealedQueue } from "../../task/sealed_queue.ts";
 import { report, shownError } from "./errors.ts";
 import { CallOwner, type SdkOwnerOptions } from "./owner.ts";
 import { requireNoForeignQuestion } from "./other_era.ts";
@@ -79,13 +80,18 @@ export class SdkTaskMessageQueue {
   /**
    * A queue whose owners are found by session, until it is bound.
    *
-   * @param queues The queues of a backend, `backend.queues`.
+   * @param queues The queues of a store, `store.queues`, which seals messages
+   * where encryption is on; or those of a backend, `backend.queues`.
    * @param options How owners are found, and what else is not the default.
    */
   constructor(queues: MessageQueue, options: SdkTaskMessageQueueOptions = {}) {
     const known = taskOwnersOf(queues);
     const owner = new CallOwner(options, known);
-    partsOf.set(this, { queues, options, owner, known });
+    const { onError } = options;
+    const reporting = queues instanceof SealedQueue
+      ? queues.reportingTo((error) => report(onError, error))
+      : queues;
+    partsOf.set(this, { queues: reporting, options, owner, known });
   }
 
   /**

@@ -8,6 +8,7 @@
  */
 
 import type { TaskRecord } from "../../task/record.ts";
+import { storedQueues } from "../../task/sealed_queue.ts";
 import { isFinalStatus } from "../../task/status.ts";
 import type { TaskStore } from "../../task/task_store.ts";
 
@@ -75,12 +76,13 @@ const ownersOf = new WeakMap<object, TaskOwners>();
 
 /**
  * Returns what is known of the tasks of one backend: the same for the store
- * and the queue, which are made apart.
+ * and the queue, which are made apart, sealed or not.
  *
  * @param queues The queues of the backend, or the backend if it has none.
  */
 export function taskOwnersOf(queues: object): TaskOwners {
-  let owners = ownersOf.get(queues);
-  if (owners === undefined) ownersOf.set(queues, owners = new TaskOwners());
+  const stored = storedQueues(queues);
+  let owners = ownersOf.get(stored);
+  if (owners === undefined) ownersOf.set(stored, owners = new TaskOwners());
   return owners;
 }

@@ -85,7 +85,10 @@ const partsOf = new WeakMap<
  * import { createTaskStore, SdkTaskStore } from "@mcp-tasks/redis";
  * import { assertEquals } from "@std/assert";
  *
- * await using tasks = await createTaskStore({ retention: "completion" });
+ * await using tasks = await createTaskStore({
+ *   memory: true, // or url
+ *   retention: "completion",
+ * });
  * const store = new SdkTaskStore(tasks, { onError: console.error });
  *
  * const alice = store.forOwner("auth0|alice"); // new McpServer(…, { taskStore: alice })
@@ -236,7 +239,8 @@ export class SdkTaskStore {
 
   /**
    * Reads one page of ten tasks, in the order they were made. A cursor stays
-   * good while tasks come and go.
+   * good while tasks come and go. A task that cannot be read is left out and
+   * reported to `onError`.
    *
    * @throws {Error} `Invalid cursor: …`
    * @throws {AnonymousOwnerError} If the call names no owner.
@@ -253,6 +257,8 @@ export class SdkTaskStore {
         order: "oldest",
       });
       const { nextCursor } = page;
+      // The SDK's list has no place for a task that cannot be read.
+      for (const { error } of page.damaged ?? []) report(onError, error);
       return {
         tasks: page.tasks.map(toSdkTask),
         ...(nextCursor === undefined ? {} : { nextCursor }),

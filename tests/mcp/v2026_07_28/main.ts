@@ -22,7 +22,7 @@ if (import.meta.main) {
     Deno.args[0]!,
   );
   const store = await createTaskStore({
-    ...(redisUrl ? { url: redisUrl } : {}),
+    ...(redisUrl ? { url: redisUrl } : { memory: true }),
     ...(prefix ? { redis: { prefix } } : {}),
   });
   const { fetch, extension } = makeServer(store, { holder, leaseMs }, {

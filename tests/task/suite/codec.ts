@@ -101,7 +101,6 @@ export function codecTests(test: TaskTest): void {
     await seedRaw(store.backend, "t-1", damaged("task.status", "done"));
     const before = await stored(store.backend, "t-1");
     const calls: Record<string, () => Promise<unknown>> = {
-      list: () => store.list(OWNER),
       getResult: () => store.getResult("t-1", OWNER),
       waitFor: () => store.waitFor("t-1", OWNER, { final: true }),
       create: () => store.create(OWNER, "tools/call", { taskId: "t-1" }),
@@ -113,8 +112,26 @@ export function codecTests(test: TaskTest): void {
       await assertDamaged(call, "task.status", name);
     }
     assertEquals(await stored(store.backend, "t-1"), before);
+    // A list names it and goes on.
+    const sound = await store.create(OWNER, "tools/call", { taskId: "t-2" });
+    await seedRaw(store.backend, "t-3", "no JSON");
+    for (const options of [{}, { order: "oldest" }] as const) {
+      const { tasks, damaged } = await store.list(OWNER, options);
+      assertEquals(tasks, [sound]);
+      const named = new Map(damaged!.map((one) => [one.taskId, one.error]));
+      assertEquals([...named.keys()].sort(), ["t-1", "t-3"]);
+      const fields = { "t-1": "task.status", "t-3": "the record" };
+      for (const [taskId, field] of Object.entries(fields)) {
+        const { message, cause, code } = named.get(taskId)!;
+        as(InvalidDataError, cause, taskId);
+        assertEquals(code, -32603);
+        assert(message.includes(field), message);
+      }
+    }
+    await store.delete("t-3", OWNER);
     // It can still be got rid of.
     assertEquals(await store.delete("t-1", OWNER), true);
+    assertEquals(await store.list(OWNER), { tasks: [sound] });
   });
 
   test("unknown_fields_survive_every_mutation", async (ground) => {

@@ -148,6 +148,17 @@ export async function seedRaw(
   });
 }
 
+/** Puts a record into the storage at a version of the forger's choice. */
+export async function plant(
+  backend: StorageBackend,
+  taskId: string,
+  json: JsonObject | string,
+  version: number,
+): Promise<void> {
+  await backend.delete(makeKey(OWNER, taskId));
+  for (let n = 1; n <= version; n++) await seedRaw(backend, taskId, json);
+}
+
 /** A record as pmcp-tasks writes it, as JSON. */
 export function recordJson(
   taskId: string,

@@ -189,6 +189,18 @@ export function limitTests(test: TaskTest): void {
     await store.delete(record.task.taskId, OWNER);
   });
 
+  test("default_ttl_of_null_gives_tasks_without_an_end", async (ground) => {
+    const limits = { defaultTtlMs: null, maxTtlMs: Infinity };
+    const store = await ground.open({ limits });
+    assertEquals(store.limits.defaultTtlMs, null);
+    const record = await store.create(OWNER, METHOD);
+    assertEquals([record.task.ttl, record.expiresAt], [null, null]);
+    assertEquals(await store.get(record.task.taskId, OWNER), record);
+    const ending = await store.create(OWNER, METHOD, { ttlMs: 60_000 });
+    assertEquals(ending.task.ttl, 60_000);
+    await store.delete(record.task.taskId, OWNER);
+  });
+
   test(
     "record_too_large_for_the_storage_says_so",
     async (ground) => {
@@ -229,6 +241,8 @@ export function limitTests(test: TaskTest): void {
       ),
       { limits: { defaultTtlMs: 25 * 3600_000 } },
       { limits: { maxTtlMs: 1000 } },
+      // Without an end is longer than 24 hours.
+      { limits: { defaultTtlMs: null } },
       { limits: { maxTasksPerOwner: Infinity } },
       { pollIntervalMs: 0 },
       { maxWriteAttempts: 0 },

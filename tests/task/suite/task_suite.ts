@@ -10,6 +10,7 @@ import { codecTests } from "./codec.ts";
 import { creationTests } from "./creation.ts";
 import { expiryTests } from "./expiry.ts";
 import { failureTests } from "./failures.ts";
+import { forgeryTests } from "./forgeries.ts";
 import { type EngineUnderTest, taskTest } from "./env.ts";
 import { leaseTests } from "./leases.ts";
 import { limitTests } from "./limits.ts";
@@ -41,5 +42,6 @@ export function taskContract(under: EngineUnderTest): void {
   codecTests(test);
   failureTests(test);
   sealingTests(test);
+  forgeryTests(test);
   propertyTests(test);
 }
