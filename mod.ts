@@ -81,8 +81,8 @@ export type {
 } from "./src/mcp/v2026_07_28/handle.ts";
 export type { TaskToolResult } from "./src/mcp/v2026_07_28/outcome.ts";
 export type { DrainOptions, DrainResult } from "./src/mcp/v2026_07_28/drain.ts";
+export { type AuthInfoLike, ownerOf } from "./src/mcp/owner.ts";
 export type {
-  AuthInfoLike,
   McpFetch,
   McpFetchOptions,
   McpHandlerLike,

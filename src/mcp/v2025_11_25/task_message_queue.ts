@@ -12,7 +12,8 @@ import {
   QueueFullError,
 } from "../../storage/message_queue.ts";
 import { AnonymousOwnerError } from "../../task/errors.ts";
-import { report, shownError } from "./errors.ts";
+import { report } from "../client_errors.ts";
+import { shownError } from "./errors.ts";
 import { CallOwner, type SdkOwnerOptions } from "./owner.ts";
 import { taskOwnersOf } from "./task_owners.ts";
 import type { SdkQueuedMessage } from "./types.ts";

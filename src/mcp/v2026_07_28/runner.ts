@@ -10,8 +10,9 @@ import { deadline } from "../../util/deadline.ts";
 import { sleep } from "../../task/watch_with_retry.ts";
 import type { LeaseOptions, TaskUpdate } from "../../task/options.ts";
 import type { TaskStore } from "../../task/task_store.ts";
-import { INTERNAL_ERROR, RpcError, toClientError } from "../client_errors.ts";
+import { INTERNAL_ERROR, RpcError } from "../client_errors.ts";
 import type { DrainOptions, DrainResult } from "./drain.ts";
+import { messageOf } from "./errors.ts";
 import { StoredTaskHandle, type TaskHandle } from "./handle.ts";
 import { startLeaseRenewal } from "./lease_renewer.ts";
 import { outcomeOf, outcomeOfThrown } from "./outcome.ts";
@@ -263,7 +264,7 @@ export class TaskRunner {
         }
         // It cannot be stored, being too large or no JSON: that is an outcome.
         if (update !== outcome) return;
-        const { message } = toClientError(error);
+        const message = messageOf(error);
         update = {
           status: "failed",
           statusMessage: message,

@@ -14,8 +14,9 @@ import {
   INVALID_PARAMS,
   MISSING_CAPABILITY,
   RpcError,
-  toClientError,
 } from "../client_errors.ts";
+import { resolveOwner } from "../owner.ts";
+import { toRpcError } from "./errors.ts";
 import {
   LISTEN,
   type ListenRequest,
@@ -43,7 +44,7 @@ const MAX_TASK_IDS = 1000;
 /** What listening needs. */
 export interface ListenOptions {
   readonly store: TaskStore;
-  readonly owner: (ctx: RequestContext) => string;
+  readonly owner: (ctx: RequestContext) => string | Promise<string>;
   readonly maxSubscriptions: number;
   readonly keepAliveMs: number;
   readonly onError: (error: unknown) => void;
@@ -123,7 +124,7 @@ export class TaskSubscriptions {
       throw new RpcError(INTERNAL_ERROR, "subscription limit reached");
     }
     const authInfo = options?.authInfo;
-    const owner = this.#options.owner({
+    const owner = await resolveOwner(this.#options.owner, {
       http: { req, ...(authInfo ? { authInfo } : {}) },
     });
     const found = await Promise.all(
@@ -249,8 +250,7 @@ export class TaskSubscriptions {
   }
 
   #refuse(id: string | number, thrown: unknown): Response {
-    const shown = toClientError(thrown);
-    if (shown !== thrown) this.#options.onError(thrown);
+    const shown = toRpcError(thrown, this.#options.onError);
     const { code = INTERNAL_ERROR, data } = shown as {
       code?: unknown;
       data?: unknown;

@@ -8,6 +8,7 @@
 import { MAX_TIMER_MS, requireInteger } from "../../storage/checks.ts";
 import type { LeaseOptions } from "../../task/options.ts";
 import type { TaskStore } from "../../task/task_store.ts";
+import { resolveOwner } from "../owner.ts";
 import type { DrainOptions, DrainResult } from "./drain.ts";
 import { TaskSubscriptions } from "./subscriptions.ts";
 import { TaskRunner } from "./runner.ts";
@@ -34,11 +35,15 @@ import { TASKS_EXTENSION } from "./wire.ts";
 /** Options of a {@linkcode TasksExtension}. */
 export interface TasksExtensionOptions {
   /**
-   * Whose tasks a request may make and see: an identity that was checked, such
-   * as the subject of `ctx.http?.authInfo`. It is asked at every request; what
-   * it throws answers the request.
+   * Whose tasks a request may make and see: a person or account that was
+   * checked, such as `ownerOf(ctx.http?.authInfo)`. It is asked at every
+   * request. An error it throws answers the request if it has a JSON-RPC code,
+   * and is otherwise for `onError` alone.
+   *
+   * The trap: `authInfo.clientId` is the application, not the person. All who
+   * use one application would read and cancel each other's tasks.
    */
-  readonly owner: (ctx: RequestContext) => string;
+  readonly owner: (ctx: RequestContext) => string | Promise<string>;
   /**
    * How long a task outlives its worker, in milliseconds: the task of a process
    * that died is failed within that time. A lease is renewed every third of
@@ -71,13 +76,13 @@ export interface TasksExtensionOptions {
  *
  * @example A server whose tool is a task
  * ```ts
- * import { createTaskStore, TasksExtension } from "@mcp-tasks/redis";
+ * import { createTaskStore, ownerOf, TasksExtension } from "@mcp-tasks/redis";
  * import { createMcpHandler, McpServer } from "@modelcontextprotocol/server";
  * import { assertEquals } from "@std/assert";
  *
  * await using store = await createTaskStore(); // memory; { url } for Redis
  * const tasks = new TasksExtension(store, {
- *   owner: (ctx) => ctx.http?.authInfo?.clientId ?? "",
+ *   owner: (ctx) => ownerOf(ctx.http?.authInfo),
  * });
  * const handler = createMcpHandler(() => {
  *   const mcp = new McpServer({ name: "reports", version: "1.0.0" });
@@ -259,9 +264,14 @@ export class TasksExtension {
     return result;
   }
 
-  #create({ config }: TaskTool, ctx: ToolCallContext, lease: LeaseOptions) {
+  async #create(
+    { config }: TaskTool,
+    ctx: ToolCallContext,
+    lease: LeaseOptions,
+  ) {
     const { owner, ttlMs, pollIntervalMs } = this.#options;
-    return this.#store.create(owner(ctx), "tools/call", {
+    const ownerId = await resolveOwner(owner, ctx);
+    return await this.#store.create(ownerId, "tools/call", {
       ttlMs: config.ttlMs === undefined ? ttlMs : config.ttlMs,
       pollIntervalMs: config.pollIntervalMs ?? pollIntervalMs,
       lease,

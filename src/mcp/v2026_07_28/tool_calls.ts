@@ -7,7 +7,8 @@
 
 import type { LeaseOptions } from "../../task/options.ts";
 import type { TaskRecord } from "../../task/record.ts";
-import { protocolErrorOf, RpcError, toClientError } from "../client_errors.ts";
+import { protocolErrorOf, toClientError } from "../client_errors.ts";
+import { toRpcError } from "./errors.ts";
 import type { InputRequest, InputResponse, TaskHandle } from "./handle.ts";
 import type { TaskToolResult } from "./outcome.ts";
 import type { Job } from "./runner.ts";
@@ -172,7 +173,7 @@ export class ToolCalls {
     } catch (error) {
       // Thrown in a task it would fail the task: it fails the request here.
       if (protocolErrorOf(error)) return this.#fail(ctx, error);
-      throw error;
+      throw toClientError(error);
     }
     try {
       const record = await this.#options.start({
@@ -185,13 +186,13 @@ export class ToolCalls {
       this.#outcomes.set(ctx, { result: createTaskResult(record) });
       return {};
     } catch (error) {
-      if (!(error instanceof RpcError)) this.#options.onError(error);
       return this.#fail(ctx, error);
     }
   }
 
   #fail(ctx: ToolCallContext, error: unknown): object {
-    this.#outcomes.set(ctx, { error: toClientError(error) });
+    const { onError } = this.#options;
+    this.#outcomes.set(ctx, { error: toRpcError(error, onError) });
     return {};
   }
 }

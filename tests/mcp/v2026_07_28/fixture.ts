@@ -16,6 +16,7 @@ import {
 import {
   type AuthInfoLike,
   type InputRequest,
+  ownerOf,
   TasksExtension,
   type TasksExtensionOptions,
   type TaskStore,
@@ -34,6 +35,8 @@ export interface FixtureServer {
 export interface FixtureHooks {
   /** Called by `slow_start` before there is a task; the task waits for it. */
   readonly beforeTask?: () => Promise<void>;
+  /** Called by `throws` and `answer_throws`. */
+  readonly throwing?: () => never;
   /**
    * Called by every running handler with its task's id and signal;
    * `slow_compute` waits for it.
@@ -51,7 +54,8 @@ export function makeServer(
   hooks: FixtureHooks = {},
 ): FixtureServer {
   const extension = new TasksExtension(store, {
-    owner: (ctx) => ctx.http?.authInfo?.clientId ?? "conformance",
+    owner: (ctx) =>
+      ctx.http?.authInfo ? ownerOf(ctx.http.authInfo) : "conformance",
     ...options,
   });
   const handler = createMcpHandler(() => {
@@ -224,6 +228,13 @@ function addTools(
     },
   }, () => text("started"));
 
+  const throwing = () => hooks.throwing?.() ?? text("nothing was thrown");
+  tasks.registerTool(mcp, "throws", { task: "optional" }, throwing);
+  tasks.registerTool(mcp, "answer_throws", {
+    task: "required",
+    answer: throwing,
+  }, throwing);
+
   tasks.registerTool(mcp, "ignores_signal", {
     task: "required",
   }, (_, { taskId, signal }) => {
@@ -251,7 +262,7 @@ function authInfoOf(request: Request): AuthInfoLike | undefined {
   const token = request.headers.get("authorization")?.split(" ")[1];
   return token === undefined
     ? undefined
-    : { token, clientId: token, scopes: [] };
+    : { token, clientId: "the client", scopes: [], extra: { sub: token } };
 }
 
 /** Work that can be stopped. */
