@@ -56,8 +56,17 @@ export interface TasksExtensionOptions {
   readonly ttlMs?: number | null | undefined;
   /** How often a client should look, in milliseconds. Default: as the store says. */
   readonly pollIntervalMs?: number | undefined;
-  /** The most `subscriptions/listen` streams with tasks. Default: 1,024. */
+  /** The most `subscriptions/listen` streams with tasks, of all owners. Default: 1,024. */
   readonly maxSubscriptions?: number | undefined;
+  /** The most of them that one owner may have. Default: 64. */
+  readonly maxSubscriptionsPerOwner?: number | undefined;
+  /**
+   * How long the client of such a stream may leave unread what there is to
+   * send, in milliseconds; then its stream is cut off. Meanwhile a change of a
+   * task costs it no memory: it gets the latest state once it reads on.
+   * Default: 30,000.
+   */
+  readonly maxBehindMs?: number | undefined;
   /** How often such a stream shows that it lives, in milliseconds. Default: 15,000. */
   readonly keepAliveMs?: number | undefined;
   /**
@@ -121,6 +130,8 @@ export class TasksExtension {
       leaseMs = 30_000,
       holder = crypto.randomUUID(),
       maxSubscriptions = 1024,
+      maxSubscriptionsPerOwner = 64,
+      maxBehindMs = 30_000,
       keepAliveMs = 15_000,
       onError,
     } = options;
@@ -132,6 +143,8 @@ export class TasksExtension {
     }
     requireInteger("leaseMs", leaseMs, 100, MAX_TIMER_MS);
     requireInteger("maxSubscriptions", maxSubscriptions, 0);
+    requireInteger("maxSubscriptionsPerOwner", maxSubscriptionsPerOwner, 0);
+    requireInteger("maxBehindMs", maxBehindMs, 1, MAX_TIMER_MS);
     requireInteger("keepAliveMs", keepAliveMs, 1, MAX_TIMER_MS);
     this.#store = store;
     this.#options = options;
@@ -148,6 +161,8 @@ export class TasksExtension {
       ...common,
       owner,
       maxSubscriptions,
+      maxSubscriptionsPerOwner,
+      maxBehindMs,
       keepAliveMs,
     });
   }
@@ -249,8 +264,9 @@ export class TasksExtension {
    * Ends what runs in this process, before it ends itself: no new tasks are
    * begun, those that run may finish until the time is over, the others are
    * failed with a message that names tool and task, and the signals of their
-   * handlers abort. Streams of `subscriptions/listen` are ended last. The
-   * store stays open.
+   * handlers abort. New streams of `subscriptions/listen` are refused with 503
+   * and `Retry-After`, those that are open are ended last: each client has a
+   * second more to read the latest state of its tasks. The store stays open.
    *
    * @throws {RangeError} If `timeoutMs` is out of its range.
    */
@@ -259,6 +275,7 @@ export class TasksExtension {
     if (timeoutMs !== undefined) {
       requireInteger("timeoutMs", timeoutMs, 0, MAX_TIMER_MS);
     }
+    this.#listens.refuseNew();
     const result = await this.#runner.drain(options);
     await this.#listens.endAll();
     return result;
