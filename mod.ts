@@ -77,6 +77,7 @@ export type { RecordedStep, StepStorage } from "./src/storage/steps.ts";
 export type {
   InputRequest,
   InputResponse,
+  RequestInputOptions,
   TaskHandle,
 } from "./src/mcp/v2026_07_28/handle.ts";
 export type { TaskToolResult } from "./src/mcp/v2026_07_28/outcome.ts";

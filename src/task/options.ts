@@ -58,8 +58,11 @@ export interface TaskUpdate {
   readonly variables?: Readonly<Record<string, unknown>> | undefined;
   /** What the client is asked, all of it; `null`: nothing. */
   readonly inputRequests?: Readonly<Record<string, unknown>> | null | undefined;
-  /** What the client has answered, all of it. */
-  readonly inputResponses?: Readonly<Record<string, unknown>> | undefined;
+  /** What the client has answered, all of it; `null`: nothing. */
+  readonly inputResponses?:
+    | Readonly<Record<string, unknown>>
+    | null
+    | undefined;
   /**
    * The fence of the lease the write relies on, of a worker that has one: the
    * write is refused once that lease has ended. Left out: anyone's write.

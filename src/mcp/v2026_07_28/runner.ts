@@ -37,6 +37,8 @@ export interface Job {
   readonly outputSchema: SchemaLike | undefined;
   /** Makes the task, as `working` and under a lease. */
   readonly create: (lease: LeaseOptions) => Promise<TaskRecord>;
+  /** Resolves once the answer that hands the task out is on its way. */
+  readonly answered: () => Promise<void>;
   /** The tool's handler, with its arguments. */
   readonly handler: (handle: TaskHandle) => unknown;
 }
@@ -176,6 +178,7 @@ export class TaskRunner {
         status: "failed",
         statusMessage: error.message,
         error: { code: error.code, message: error.message },
+        inputResponses: null,
         fence: task.fence,
       });
       return "failed";
@@ -221,6 +224,10 @@ export class TaskRunner {
       },
     });
     try {
+      // A handler may compute for long before it waits for anything.
+      await job.answered();
+      // Its result is not wanted any more, or could not be stored.
+      if (controller.signal.aborted) return;
       const outcome = await this.#perform(handle, job);
       await this.#settle(handle, outcome, () => lost);
     } catch (error) {
@@ -231,12 +238,17 @@ export class TaskRunner {
     }
   }
 
-  async #perform(handle: TaskHandle, job: Job): Promise<TaskUpdate> {
+  async #perform(
+    handle: StoredTaskHandle,
+    job: Job,
+  ): Promise<TaskUpdate> {
     try {
       const returned = await job.handler(handle);
       return await outcomeOf(job.tool, returned, job.outputSchema);
     } catch (thrown) {
       return outcomeOfThrown(thrown);
+    } finally {
+      handle.endQuestions();
     }
   }
 
@@ -250,7 +262,7 @@ export class TaskRunner {
     let update = outcome;
     while (true) {
       try {
-        await handle.update(update);
+        await handle.update({ ...update, inputResponses: null });
         return;
       } catch (error) {
         const kind = errorKind(error);

@@ -110,9 +110,11 @@ async function cancel(
     taskId,
     owner,
     ({ task }) =>
-      isFinalStatus(task.status)
-        ? undefined
-        : { status: "cancelled", statusMessage: "cancelled by the client" },
+      isFinalStatus(task.status) ? undefined : {
+        status: "cancelled",
+        statusMessage: "cancelled by the client",
+        inputResponses: null,
+      },
   );
   return {};
 }

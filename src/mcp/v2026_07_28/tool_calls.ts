@@ -181,6 +181,7 @@ export class ToolCalls {
         capabilities: capabilitiesOf(ctx.mcpReq.envelope),
         outputSchema: tool.config.outputSchema,
         create: (lease) => this.#options.create(tool, ctx, lease),
+        answered: () => answered(ctx.mcpReq.signal),
         handler: (handle) => tool.handler(args, handle, ctx),
       });
       this.#outcomes.set(ctx, { result: createTaskResult(record) });
@@ -195,6 +196,28 @@ export class ToolCalls {
     this.#outcomes.set(ctx, { error: toRpcError(error, onError) });
     return {};
   }
+}
+
+/** The longest time a handler waits for its task to be handed out. */
+const MAX_UNANSWERED_MS = 100;
+
+/**
+ * Resolves once the answer to a request was handed to the transport: the SDK
+ * then aborts the request's signal, as it does when the client leaves. Over
+ * transports where it does not, the answer has its time.
+ */
+function answered(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      // The transport sends in a later turn than the one it is called in.
+      setTimeout(resolve, 0);
+    };
+    const timer = setTimeout(done, MAX_UNANSWERED_MS);
+    if (signal.aborted) done();
+    else signal.addEventListener("abort", done);
+  });
 }
 
 /** What a handler holds that runs within the request, without a task. */

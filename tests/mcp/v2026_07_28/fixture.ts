@@ -17,6 +17,7 @@ import {
   type AuthInfoLike,
   type InputRequest,
   ownerOf,
+  type TaskHandle,
   TasksExtension,
   type TasksExtensionOptions,
   type TaskStore,
@@ -35,6 +36,8 @@ export interface FixtureServer {
 export interface FixtureHooks {
   /** Called by `slow_start` before there is a task; the task waits for it. */
   readonly beforeTask?: () => Promise<void>;
+  /** The handler of `asks`. */
+  readonly asks?: (task: TaskHandle) => Promise<string>;
   /** Called by `throws` and `answer_throws`. */
   readonly throwing?: () => never;
   /**
@@ -228,6 +231,27 @@ function addTools(
     },
   }, () => text("started"));
 
+  tasks.registerTool(
+    mcp,
+    "asks",
+    { task: "required" },
+    async (_, task) => text(await hooks.asks?.(task) ?? "asked nothing"),
+  );
+
+  // Computes and waits for nothing.
+  tasks.registerTool(mcp, "busy", {
+    task: "required",
+    inputSchema: fromJsonSchema<{ ms: number }>({
+      type: "object",
+      properties: { ms: { type: "number" } },
+      required: ["ms"],
+    }),
+  }, ({ ms }) => {
+    const end = performance.now() + ms;
+    while (performance.now() < end);
+    return text("busy no more");
+  });
+
   const throwing = () => hooks.throwing?.() ?? text("nothing was thrown");
   tasks.registerTool(mcp, "throws", { task: "optional" }, throwing);
   tasks.registerTool(mcp, "answer_throws", {
@@ -248,7 +272,12 @@ export function text(text: string) {
   return { content: [{ type: "text" as const, text }] };
 }
 
-function elicit(message: string, field: string, type: string): InputRequest {
+/** A question. */
+export function elicit(
+  message: string,
+  field: string,
+  type: string,
+): InputRequest {
   return {
     method: "elicitation/create",
     params: {
