@@ -215,7 +215,7 @@ function without(
   );
 }
 
-/** Whether the task has no questions any more, whoever ended it. */
+/** Whether the task has ended, so that it has no questions any more. */
 function hasEnded(error: unknown): boolean {
   const kind = errorKind(error);
   return kind === "ended" || kind === "lease_lost" || kind === "gone" ||

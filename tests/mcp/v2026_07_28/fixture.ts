@@ -50,6 +50,46 @@ export interface FixtureHooks {
   ) => void | Promise<void>;
 }
 
+/**
+ * The schemas of the tools. They are made once: the SDK's validator keeps what
+ * it has compiled of each, and a server object is made for every request.
+ */
+const SCHEMAS = {
+  greet: fromJsonSchema<{ name: string }>({
+    type: "object",
+    properties: { name: { type: "string" } },
+    required: ["name"],
+  }),
+  slowCompute: fromJsonSchema<{ seconds: number; label: string }>({
+    type: "object",
+    properties: { seconds: { type: "number" }, label: { type: "string" } },
+    required: ["seconds", "label"],
+  }),
+  confirmDelete: fromJsonSchema<{ filename: string }>({
+    type: "object",
+    properties: { filename: { type: "string" } },
+    required: ["filename"],
+  }),
+  withSchema: fromJsonSchema<{ total: unknown }>({
+    type: "object",
+    required: ["total"],
+  }),
+  withSchemaOut: fromJsonSchema<{ total: number }>({
+    type: "object",
+    properties: { total: { type: "number" } },
+    required: ["total"],
+  }),
+  returns: fromJsonSchema<{ kind: string }>({
+    type: "object",
+    required: ["kind"],
+  }),
+  busy: fromJsonSchema<{ ms: number }>({
+    type: "object",
+    properties: { ms: { type: "number" } },
+    required: ["ms"],
+  }),
+};
+
 /** Makes a server on a store. */
 export function makeServer(
   store: TaskStore,
@@ -84,20 +124,12 @@ function addTools(
   hooks: FixtureHooks,
 ): void {
   mcp.registerTool("greet", {
-    inputSchema: fromJsonSchema<{ name: string }>({
-      type: "object",
-      properties: { name: { type: "string" } },
-      required: ["name"],
-    }),
+    inputSchema: SCHEMAS.greet,
   }, ({ name }) => text(`Hello, ${name}!`));
 
   tasks.registerTool(mcp, "slow_compute", {
     task: "optional",
-    inputSchema: fromJsonSchema<{ seconds: number; label: string }>({
-      type: "object",
-      properties: { seconds: { type: "number" }, label: { type: "string" } },
-      required: ["seconds", "label"],
-    }),
+    inputSchema: SCHEMAS.slowCompute,
     answer: ({ seconds, label }) =>
       seconds === 0 ? text(`computed ${label}`) : undefined,
   }, async ({ seconds, label }, { taskId, signal }) => {
@@ -119,11 +151,7 @@ function addTools(
 
   tasks.registerTool(mcp, "confirm_delete", {
     task: "required",
-    inputSchema: fromJsonSchema<{ filename: string }>({
-      type: "object",
-      properties: { filename: { type: "string" } },
-      required: ["filename"],
-    }),
+    inputSchema: SCHEMAS.confirmDelete,
   }, async ({ filename }, task) => {
     hooks.onRun?.(task.taskId!, task.signal);
     const { confirm } = await task.requestInput({
@@ -196,25 +224,15 @@ function addTools(
     "with_schema",
     {
       task: "optional",
-      inputSchema: fromJsonSchema<{ total: unknown }>({
-        type: "object",
-        required: ["total"],
-      }),
-      outputSchema: fromJsonSchema<{ total: number }>({
-        type: "object",
-        properties: { total: { type: "number" } },
-        required: ["total"],
-      }),
+      inputSchema: SCHEMAS.withSchema,
+      outputSchema: SCHEMAS.withSchemaOut,
     },
     ({ total }) => ({ ...text("see the data"), structuredContent: { total } }),
   );
 
   tasks.registerTool(mcp, "returns", {
     task: "required",
-    inputSchema: fromJsonSchema<{ kind: string }>({
-      type: "object",
-      required: ["kind"],
-    }),
+    inputSchema: SCHEMAS.returns,
   }, ({ kind }) => {
     if (kind === "nothing") return undefined as never;
     if (kind === "bigint") return { content: [], n: 1n };
@@ -241,11 +259,7 @@ function addTools(
   // Computes and waits for nothing.
   tasks.registerTool(mcp, "busy", {
     task: "required",
-    inputSchema: fromJsonSchema<{ ms: number }>({
-      type: "object",
-      properties: { ms: { type: "number" } },
-      required: ["ms"],
-    }),
+    inputSchema: SCHEMAS.busy,
   }, ({ ms }) => {
     const end = performance.now() + ms;
     while (performance.now() < end);
