@@ -78,12 +78,13 @@ export type { RecordedStep, StepStorage } from "./src/storage/steps.ts";
 export type {
   InputRequest,
   InputResponse,
+  RequestInputOptions,
   TaskHandle,
 } from "./src/mcp/v2026_07_28/handle.ts";
 export type { TaskToolResult } from "./src/mcp/v2026_07_28/outcome.ts";
 export type { DrainOptions, DrainResult } from "./src/mcp/v2026_07_28/drain.ts";
+export { type AuthInfoLike, ownerOf } from "./src/mcp/owner.ts";
 export type {
-  AuthInfoLike,
   McpFetch,
   McpFetchOptions,
   McpHandlerLike,

@@ -1,9 +1,15 @@
 /**
- * JSON-RPC errors: those the extension answers with, and telling those a
- * handler throws from all others.
+ * Errors on their way to clients, of both eras: which of them a client may
+ * see, and which the operator has to know of. The SDKs answer their clients
+ * with the message of whatever is thrown.
  */
 
-import { TaskError, TaskStorageError } from "../task/errors.ts";
+import { StorageError } from "../storage/errors.ts";
+import {
+  AnonymousOwnerError,
+  TaskError,
+  TaskStorageError,
+} from "../task/errors.ts";
 import type { JsonRpcError } from "../task/record.ts";
 
 /** JSON-RPC: the request named something that is not so. */
@@ -62,15 +68,37 @@ export function protocolErrorOf(thrown: unknown): JsonRpcError | undefined {
 }
 
 /**
- * The error a client may see. What the storage says names hosts and keys,
- * which are none of a client's business.
+ * Returns the error a client may see: a failure of the storage in one
+ * sentence, without the keys, owners and addresses the storage names, which
+ * its `cause` has; any other error as it is.
  */
-export function toClientError(error: unknown): Error {
+export function toClientError<Thrown>(error: Thrown): Thrown | TaskError {
   if (error instanceof TaskStorageError) {
-    return new RpcError(INTERNAL_ERROR, "the task storage failed", {
-      cause: error,
-    });
+    const { record } = error;
+    return new TaskStorageError(STORAGE_FAILED, { cause: error, record });
   }
-  if (error instanceof TaskError || error instanceof RpcError) return error;
-  return error instanceof Error ? error : new Error(String(error));
+  return error instanceof StorageError
+    ? new TaskStorageError(STORAGE_FAILED, { cause: error })
+    : error;
 }
+
+/** Whether an error says more of the server than of the request. */
+export function isServersOwn(error: unknown): boolean {
+  return error instanceof StorageError ||
+    error instanceof AnonymousOwnerError ||
+    error instanceof TaskError && error.code === INTERNAL_ERROR;
+}
+
+/** Is called with what clients are not shown. */
+export type OnError = ((error: unknown) => void) | undefined;
+
+/** Calls `onError`, which must not make errors of its own. */
+export function report(onError: OnError, error: unknown): void {
+  try {
+    onError?.(error);
+  } catch {
+    // There is no one left to tell.
+  }
+}
+
+const STORAGE_FAILED = "the task storage failed";

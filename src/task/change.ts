@@ -60,7 +60,8 @@ export function applyUpdate(
       update.variables,
     );
   }
-  if (update.inputResponses) {
+  if (update.inputResponses === null) delete changed.inputResponses;
+  else if (update.inputResponses) {
     changed.inputResponses = toJsonValue(update.inputResponses) as InputMap;
   }
   // What is asked of the client is there only while the task waits for it.

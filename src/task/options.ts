@@ -59,8 +59,11 @@ export interface TaskUpdate {
   readonly variables?: Readonly<Record<string, unknown>> | undefined;
   /** The questions the client is asked, all of them; `null`: none. */
   readonly inputRequests?: Readonly<Record<string, unknown>> | null | undefined;
-  /** The client's answers, all of them. */
-  readonly inputResponses?: Readonly<Record<string, unknown>> | undefined;
+  /** The client's answers, all of them; `null`: none. */
+  readonly inputResponses?:
+    | Readonly<Record<string, unknown>>
+    | null
+    | undefined;
   /**
    * The fence of the lease the write relies on, of a worker that has one: the
    * write is refused once that lease has ended. Left out: anyone's write.

@@ -16,8 +16,8 @@
  *   a call lists nothing: no client learns the id of another's task.
  */
 
-import { AnonymousOwnerError, TaskError } from "../../task/errors.ts";
-import { INTERNAL_ERROR, protocolErrorOf } from "../client_errors.ts";
+import { AnonymousOwnerError } from "../../task/errors.ts";
+import { throwOwnerError } from "../owner.ts";
 import type { TaskRecord } from "../../task/record.ts";
 import type { TaskOwners } from "./task_owners.ts";
 
@@ -150,18 +150,10 @@ function resolve(
   resolveOwner: (sessionId: string | undefined) => Found,
   sessionId: string | undefined,
 ): Found {
-  const fail = (cause: unknown): never => {
-    if (protocolErrorOf(cause)) throw cause;
-    throw new TaskError(
-      INTERNAL_ERROR,
-      "the owner of the call could not be determined",
-      { cause },
-    );
-  };
   try {
     const owner = resolveOwner(sessionId);
-    return typeof owner === "string" ? owner : owner.catch(fail);
+    return typeof owner === "string" ? owner : owner.catch(throwOwnerError);
   } catch (cause) {
-    return fail(cause);
+    return throwOwnerError(cause);
   }
 }

@@ -13,7 +13,8 @@ import {
 } from "../../storage/message_queue.ts";
 import { AnonymousOwnerError } from "../../task/errors.ts";
 import { SealedQueue } from "../../task/sealed_queue.ts";
-import { report, shownError } from "./errors.ts";
+import { report } from "../client_errors.ts";
+import { shownError } from "./errors.ts";
 import { CallOwner, type SdkOwnerOptions } from "./owner.ts";
 import { requireNoForeignQuestion } from "./other_era.ts";
 import { type TaskOwners, taskOwnersOf } from "./task_owners.ts";

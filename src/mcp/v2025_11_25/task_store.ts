@@ -10,7 +10,8 @@ import { TaskCursorError } from "../../task/errors.ts";
 import type { Task } from "../../task/record.ts";
 import type { TaskStatus } from "../../task/status.ts";
 import type { TaskStore } from "../../task/task_store.ts";
-import { notFound, report, shownError, withoutDetails } from "./errors.ts";
+import { report, toClientError } from "../client_errors.ts";
+import { notFound, shownError } from "./errors.ts";
 import { CallOwner, type SdkOwnerOptions } from "./owner.ts";
 import { toSdkResult, toSdkTask } from "./sdk_task.ts";
 import {
@@ -162,7 +163,7 @@ export class SdkTaskStore {
       return toSdkTask(record);
     } catch (error) {
       report(onError, error);
-      throw withoutDetails(error);
+      throw toClientError(error);
     }
   }
 

@@ -7,10 +7,10 @@
 
 import { TaskStorageError } from "../../task/errors.ts";
 import type { TaskRecord } from "../../task/record.ts";
-import { watchWithRetry } from "../../task/watch_with_retry.ts";
 import type { TaskUpdate } from "../../task/options.ts";
 import type { TaskStore } from "../../task/task_store.ts";
 import { missingCapability } from "../client_errors.ts";
+import { Questions } from "./questions.ts";
 import { asObject } from "./wire.ts";
 
 /** A request to the client, as MCP defines it. */
@@ -26,6 +26,17 @@ export interface InputRequest {
 
 /** The client's answer, as it came: check it like any input. */
 export type InputResponse = Readonly<Record<string, unknown>>;
+
+/** When a question to the client is given up. */
+export interface RequestInputOptions {
+  /** Gives the question up: it throws the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * The most time to wait for the answers, in milliseconds. Default: no bound
+   * but the task's own end.
+   */
+  readonly timeoutMs?: number | undefined;
+}
 
 /**
  * What the handler of a task tool is given besides its arguments.
@@ -68,13 +79,21 @@ export interface TaskHandle {
    * a number, since a key is never used twice in the life of a task. Several
    * calls may wait at once.
    *
+   * A question that is given up, by `options.signal` or `options.timeoutMs`, is
+   * withdrawn: clients no longer see it, a late answer is ignored, and the task
+   * works on. To lose a race alone, as in `Promise.race`, gives nothing up. An
+   * answer is stored until the next write after all are here.
+   *
    * @returns The answers, by the same names.
-   * @throws The reason of `signal`, if that aborts first.
+   * @throws The reason of the handle's `signal` or of the one given, if that
+   * aborts first.
+   * @throws {TaskTimeoutError} After `timeoutMs`.
    * @throws An error with code -32021 if the client cannot answer such
    * requests, or does not know tasks.
    */
   requestInput<Requests extends Readonly<Record<string, InputRequest>>>(
     requests: Requests,
+    options?: RequestInputOptions,
   ): Promise<{ readonly [Name in keyof Requests]: InputResponse }>;
   /**
    * Says what the task is doing, for a person to read. Without a task, it does
@@ -107,8 +126,7 @@ export class StoredTaskHandle implements TaskHandle {
   readonly #store: TaskStore;
   readonly #owner: string;
   readonly #capabilities: Readonly<Record<string, unknown>>;
-  readonly #onError: (error: unknown) => void;
-  readonly #usedKeys = new Set<string>();
+  readonly #questions: Questions;
   /** The lease the handler works under: with its end, every write is refused. */
   readonly #fence: number | undefined;
   /** What was last written: to write on top of it saves a read. */
@@ -126,9 +144,16 @@ export class StoredTaskHandle implements TaskHandle {
     this.#owner = options.record.ownerId;
     this.#fence = options.record.lease?.fence;
     this.#capabilities = options.capabilities;
-    this.#onError = options.onError;
     this.taskId = options.record.task.taskId;
     this.signal = options.signal;
+    this.#questions = new Questions({
+      store: options.store,
+      taskId: this.taskId,
+      owner: this.#owner,
+      signal: options.signal,
+      update: (update) => this.update(update),
+      onError: options.onError,
+    });
   }
 
   /**
@@ -137,15 +162,17 @@ export class StoredTaskHandle implements TaskHandle {
    * @throws {LeaseLostError} If the lease has ended.
    */
   async update(
-    update: TaskUpdate | ((latest: TaskRecord) => TaskUpdate),
+    update: TaskUpdate | ((latest: TaskRecord) => TaskUpdate | undefined),
   ): Promise<void> {
     const fence = this.#fence;
     try {
       this.#learn(
-        await this.#store.modify(this.#record, this.#owner, (latest) => ({
-          ...(typeof update === "function" ? update(latest) : update),
-          fence,
-        })),
+        await this.#store.modify(this.#record, this.#owner, (latest) => {
+          const wanted = typeof update === "function" ? update(latest) : update;
+          if (wanted === undefined) return undefined;
+          const inputResponses = this.#questions.answersNeeded(latest);
+          return { inputResponses, ...wanted, fence };
+        }),
       );
     } catch (error) {
       // Stored, though too few replicas have it: what follows is on top of it.
@@ -170,43 +197,30 @@ export class StoredTaskHandle implements TaskHandle {
     await this.update({ variables });
   }
 
-  async requestInput<Requests extends Readonly<Record<string, InputRequest>>>(
+  requestInput<Requests extends Readonly<Record<string, InputRequest>>>(
     requests: Requests,
+    options: RequestInputOptions = {},
   ): Promise<{ readonly [Name in keyof Requests]: InputResponse }> {
-    this.signal.throwIfAborted();
-    this.#requireCapabilities(requests);
-    const keys = new Map(
-      Object.keys(requests).map((name) => [name, this.#newKey(name)]),
-    );
-    const asked = Object.fromEntries(
-      [...keys].map(([name, key]) => [key, requests[name]]),
-    );
-    await this.update(({ task, inputRequests }) => ({
-      ...(task.status === "working" ? { status: "input_required" } : {}),
-      inputRequests: { ...inputRequests, ...asked },
-    }));
-    const answers = await this.#answersTo([...keys.values()]);
-    return Object.fromEntries(
-      [...keys].map(([name, key]) => [name, answers[key]]),
-    ) as { readonly [Name in keyof Requests]: InputResponse };
+    const answers = this.#ask(requests, options);
+    // A handler may let the promise go: that must not end the process.
+    answers.catch(() => {});
+    return answers as Promise<
+      { readonly [Name in keyof Requests]: InputResponse }
+    >;
   }
 
-  /** Waits, by event, until every key has been answered. */
-  async #answersTo(
-    keys: readonly string[],
-  ): Promise<Readonly<Record<string, InputResponse>>> {
-    const { signal } = this;
-    const versions = watchWithRetry(
-      () => this.#store.watch(this.taskId, this.#owner, { signal }),
-      { signal, onError: this.#onError },
-    );
-    for await (const { inputResponses = {} } of versions) {
-      if (keys.every((key) => Object.hasOwn(inputResponses, key))) {
-        return inputResponses as Record<string, InputResponse>;
-      }
-    }
+  /** Ends the questions that wait, once the handler has returned. */
+  endQuestions(): void {
+    this.#questions.end();
+  }
+
+  async #ask(
+    requests: Readonly<Record<string, InputRequest>>,
+    options: RequestInputOptions,
+  ): Promise<unknown> {
     this.signal.throwIfAborted();
-    throw new Error(`task ${this.taskId} ended before its input was given`);
+    this.#requireCapabilities(requests);
+    return await this.#questions.ask(requests, options);
   }
 
   #requireCapabilities(
@@ -229,13 +243,5 @@ export class StoredTaskHandle implements TaskHandle {
         throw missingCapability(needed, { [needed]: {} });
       }
     }
-  }
-
-  /** A key that was never used in this task, which this handler alone runs. */
-  #newKey(name: string): string {
-    let key = name;
-    for (let n = 2; this.#usedKeys.has(key); n++) key = `${name}-${n}`;
-    this.#usedKeys.add(key);
-    return key;
   }
 }

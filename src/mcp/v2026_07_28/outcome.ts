@@ -1,7 +1,8 @@
 /** What a handler's end means for its task. */
 
 import type { TaskUpdate } from "../../task/options.ts";
-import { protocolErrorOf, toClientError } from "../client_errors.ts";
+import { protocolErrorOf } from "../client_errors.ts";
+import { messageOf } from "./errors.ts";
 import type { SchemaLike } from "./sdk.ts";
 import { asObject } from "./wire.ts";
 
@@ -45,7 +46,7 @@ export async function outcomeOf(
 export function outcomeOfThrown(thrown: unknown): TaskUpdate {
   const error = protocolErrorOf(thrown);
   return error === undefined
-    ? completed(toolError(toClientError(thrown).message))
+    ? completed(toolError(messageOf(thrown)))
     : { status: "failed", statusMessage: error.message, error };
 }
 

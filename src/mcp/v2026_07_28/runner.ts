@@ -10,8 +10,9 @@ import { deadline } from "../../util/deadline.ts";
 import { sleep } from "../../task/watch_with_retry.ts";
 import type { LeaseOptions, TaskUpdate } from "../../task/options.ts";
 import type { TaskStore } from "../../task/task_store.ts";
-import { INTERNAL_ERROR, RpcError, toClientError } from "../client_errors.ts";
+import { INTERNAL_ERROR, RpcError } from "../client_errors.ts";
 import type { DrainOptions, DrainResult } from "./drain.ts";
+import { messageOf } from "./errors.ts";
 import { StoredTaskHandle, type TaskHandle } from "./handle.ts";
 import { startLeaseRenewal } from "./lease_renewer.ts";
 import { outcomeOf, outcomeOfThrown } from "./outcome.ts";
@@ -36,6 +37,8 @@ export interface Job {
   readonly outputSchema: SchemaLike | undefined;
   /** Makes the task, as `working` and under a lease. */
   readonly create: (lease: LeaseOptions) => Promise<TaskRecord>;
+  /** Resolves once the answer that hands the task out is on its way. */
+  readonly answered: () => Promise<void>;
   /** The tool's handler, with its arguments. */
   readonly handler: (handle: TaskHandle) => unknown;
 }
@@ -175,6 +178,7 @@ export class TaskRunner {
         status: "failed",
         statusMessage: error.message,
         error: { code: error.code, message: error.message },
+        inputResponses: null,
         fence: task.fence,
       });
       return "failed";
@@ -220,6 +224,10 @@ export class TaskRunner {
       },
     });
     try {
+      // A handler may compute for long before it waits for anything.
+      await job.answered();
+      // Its result is not wanted any more, or could not be stored.
+      if (controller.signal.aborted) return;
       const outcome = await this.#perform(handle, job);
       await this.#settle(handle, outcome, () => lost);
     } catch (error) {
@@ -230,12 +238,17 @@ export class TaskRunner {
     }
   }
 
-  async #perform(handle: TaskHandle, job: Job): Promise<TaskUpdate> {
+  async #perform(
+    handle: StoredTaskHandle,
+    job: Job,
+  ): Promise<TaskUpdate> {
     try {
       const returned = await job.handler(handle);
       return await outcomeOf(job.tool, returned, job.outputSchema);
     } catch (thrown) {
       return outcomeOfThrown(thrown);
+    } finally {
+      handle.endQuestions();
     }
   }
 
@@ -249,7 +262,7 @@ export class TaskRunner {
     let update = outcome;
     while (true) {
       try {
-        await handle.update(update);
+        await handle.update({ ...update, inputResponses: null });
         return;
       } catch (error) {
         const kind = errorKind(error);
@@ -263,7 +276,7 @@ export class TaskRunner {
         }
         // It cannot be stored, being too large or no JSON: that is an outcome.
         if (update !== outcome) return;
-        const { message } = toClientError(error);
+        const message = messageOf(error);
         update = {
           status: "failed",
           statusMessage: message,

@@ -5,19 +5,7 @@
  * @module
  */
 
-/** Who sent a request, as the SDK hands it on; nothing in it is checked here. */
-export interface AuthInfoLike {
-  /** The access token. */
-  readonly token: string;
-  /** The client the token was issued to. */
-  readonly clientId: string;
-  /** What the token allows. */
-  readonly scopes: readonly string[];
-  /** When the token expires, in epoch seconds. */
-  readonly expiresAt?: number;
-  /** What the verifier of the token added, such as the user. */
-  readonly extra?: Readonly<Record<string, unknown>>;
-}
+import type { AuthInfoLike } from "../owner.ts";
 
 /** What is known of who sent a request: the SDK's context, or a part of it. */
 export interface RequestContext {

@@ -6,107 +6,170 @@
  */
 
 import { TaskNotFoundError } from "../../task/errors.ts";
-import { watchWithRetry } from "../../task/watch_with_retry.ts";
-import { isFinalStatus } from "../../task/status.ts";
 import type { TaskStore } from "../../task/task_store.ts";
 import {
   INTERNAL_ERROR,
   INVALID_PARAMS,
   MISSING_CAPABILITY,
   RpcError,
-  toClientError,
 } from "../client_errors.ts";
-import {
-  LISTEN,
-  type ListenRequest,
-  readListen,
-} from "./subscription_request.ts";
+import { resolveOwner } from "../owner.ts";
+import { toRpcError } from "./errors.ts";
+import { ListenStream } from "./listen_stream.ts";
 import type {
   McpFetch,
   McpFetchOptions,
   McpHandlerLike,
   RequestContext,
 } from "./sdk.ts";
-import { readMessages, SseStream } from "./sse.ts";
+import { readMessages } from "./sse.ts";
 import {
-  asObject,
-  detailedTask,
-  SUBSCRIPTION_ID,
-  tasksNotDeclared,
-} from "./wire.ts";
+  LISTEN,
+  type ListenRequest,
+  MAX_BODY_BYTES,
+  readRequest,
+} from "./subscription_request.ts";
+import {
+  type Slot,
+  type SlotLimits,
+  SubscriptionSlots,
+} from "./subscription_slots.ts";
+import { TaskFeeds } from "./task_feeds.ts";
+import { asObject, SUBSCRIPTION_ID, tasksNotDeclared } from "./wire.ts";
 
 const ACKNOWLEDGED = "notifications/subscriptions/acknowledged";
 
 /** The most task ids of one request. */
 const MAX_TASK_IDS = 1000;
 
+/** The most tasks that are looked up at once, of one request. */
+const MAX_LOOKUPS = 16;
+
+/** How long streams have to send what is noted when all are ended. */
+const GRACE_MS = 1000;
+
 /** What listening needs. */
-export interface ListenOptions {
+export interface ListenOptions extends SlotLimits {
   readonly store: TaskStore;
-  readonly owner: (ctx: RequestContext) => string;
-  readonly maxSubscriptions: number;
+  readonly owner: (ctx: RequestContext) => string | Promise<string>;
+  readonly maxBehindMs: number;
   readonly keepAliveMs: number;
   readonly onError: (error: unknown) => void;
 }
 
 /** An open stream, and what its end is answered with. */
 interface OpenListen {
-  readonly stream: SseStream;
+  readonly stream: ListenStream;
   result: Record<string, unknown>;
+}
+
+/** What one request listens to. */
+interface Subscription {
+  readonly id: string | number;
+  readonly taskIds: readonly string[];
+  readonly owner: string;
+  readonly slot: Slot;
 }
 
 /** The streams of one extension. */
 export class TaskSubscriptions {
   readonly #options: ListenOptions;
+  readonly #feeds: TaskFeeds;
+  readonly #slots: SubscriptionSlots;
   readonly #open = new Set<OpenListen>();
+  #draining = false;
 
   constructor(options: ListenOptions) {
     this.#options = options;
+    this.#feeds = new TaskFeeds(options);
+    this.#slots = new SubscriptionSlots(options);
   }
 
   /** Puts the tasks in front of a handler. */
   wrapFetch(handler: McpHandlerLike): McpFetch {
     return async (request, options) => {
-      const listen = await readListen(request, options?.parsedBody);
-      const response = await handler.fetch(request, options);
-      const { body } = response;
-      const accepted = response.ok && body !== null &&
-        response.headers.get("content-type")?.startsWith("text/event-stream");
-      if (listen === undefined || !accepted) return response;
-      try {
-        const { taskIds, owner } = await this.#authorize(
-          listen,
-          request,
-          options,
-        );
-        return this.#serve(listen.id, taskIds, owner, {
-          body,
-          headers: response.headers,
-          signal: request.signal,
-        });
-      } catch (error) {
-        await body.cancel().catch(() => {});
-        return this.#refuse(listen.id, error);
+      const read = await readRequest(request, options);
+      switch (read.kind) {
+        case "too large":
+          return tooLarge();
+        case "unreadable":
+          return unreadable();
+        case "other":
+          return await handler.fetch(read.request, read.options);
+        case "listen":
+          return await this.#listen(
+            handler,
+            request,
+            read.listen,
+            read.options,
+          );
       }
     };
   }
 
+  /** Refuses streams from now on, those under way included. */
+  refuseNew(): void {
+    this.#draining = true;
+  }
+
   /** Ends every stream, and says so to its client. */
   async endAll(): Promise<void> {
+    this.refuseNew();
     await Promise.all(
-      [...this.#open].map(async ({ stream, result }) => {
-        const sent = stream.send(result);
-        stream.end();
-        await sent;
-      }),
+      [...this.#open].map(({ stream, result }) =>
+        stream.finish(result, GRACE_MS)
+      ),
     );
+  }
+
+  /** Answers a request to listen; its place is freed whatever becomes of it. */
+  async #listen(
+    handler: McpHandlerLike,
+    request: Request,
+    listen: ListenRequest,
+    options: McpFetchOptions,
+  ): Promise<Response> {
+    if (this.#draining) return shuttingDown(listen.id);
+    const slot = this.#slots.take();
+    if (slot === undefined) return this.#refuse(listen.id, limitReached());
+    let isServed = false;
+    let inner: ReadableStream<Uint8Array> | null = null;
+    try {
+      const response = await handler.fetch(request, options);
+      const isStream = response.ok &&
+        response.headers.get("content-type")?.startsWith("text/event-stream");
+      if (!isStream || response.body === null) return response;
+      inner = response.body;
+      const granted = await untilAborted(
+        this.#authorize(listen, slot, request, options),
+        request.signal,
+      );
+      // What has happened meanwhile: the client has left, or a drain.
+      if (granted === undefined) return new Response(null, { status: 499 });
+      if (this.#draining) return shuttingDown(listen.id);
+      const { taskIds, owner } = granted;
+      isServed = true;
+      return this.#serve({ id: listen.id, taskIds, owner, slot }, {
+        body: inner,
+        headers: response.headers,
+        signal: request.signal,
+      });
+    } catch (error) {
+      return this.#refuse(listen.id, error);
+    } finally {
+      if (!isServed) {
+        slot.release();
+        void inner?.cancel().catch(() => {});
+      }
+    }
   }
 
   /** Which of the tasks the sender may see; all others are as if they were not. */
   async #authorize(
     { taskIds, declared }: ListenRequest,
+    slot: Slot,
     req: Request,
-    options: McpFetchOptions | undefined,
+    { authInfo }: McpFetchOptions,
   ): Promise<{ taskIds: string[]; owner: string }> {
     if (!declared) throw tasksNotDeclared();
     if (
@@ -118,40 +181,56 @@ export class TaskSubscriptions {
         `invalid params for ${LISTEN}: taskIds is not an array of at most ${MAX_TASK_IDS} strings`,
       );
     }
-    const { store, maxSubscriptions } = this.#options;
-    if (this.#open.size >= maxSubscriptions) {
-      throw new RpcError(INTERNAL_ERROR, "subscription limit reached");
-    }
-    const authInfo = options?.authInfo;
-    const owner = this.#options.owner({
+    const owner = await resolveOwner(this.#options.owner, {
       http: { req, ...(authInfo ? { authInfo } : {}) },
     });
-    const found = await Promise.all(
-      [...new Set<string>(taskIds)].map(async (taskId) => {
-        try {
-          await store.get(taskId, owner);
-          return taskId;
-        } catch (error) {
-          if (error instanceof TaskNotFoundError) return undefined;
-          throw error;
-        }
-      }),
-    );
-    const known = found.filter((id): id is string => id !== undefined);
-    return { taskIds: known, owner };
+    if (!slot.assign(owner)) throw limitReached();
+    const wanted = [...new Set<string>(taskIds)];
+    const found = new Set<string>();
+    const ids = wanted.values();
+    // A few at once: a thousand large records need not be here together.
+    const lookUp = async () => {
+      for (const taskId of ids) {
+        if (await this.#isThere(taskId, owner)) found.add(taskId);
+      }
+    };
+    await Promise.all(Array.from({ length: MAX_LOOKUPS }, lookUp));
+    return { taskIds: wanted.filter((taskId) => found.has(taskId)), owner };
+  }
+
+  async #isThere(taskId: string, owner: string): Promise<boolean> {
+    if (this.#feeds.has(taskId, owner)) return true;
+    try {
+      await this.#options.store.get(taskId, owner);
+      return true;
+    } catch (error) {
+      if (error instanceof TaskNotFoundError) return false;
+      throw error;
+    }
   }
 
   #serve(
-    id: string | number,
-    taskIds: readonly string[],
-    owner: string,
+    subscription: Subscription,
     inner: {
       body: ReadableStream<Uint8Array>;
       headers: Headers;
       signal: AbortSignal;
     },
   ): Response {
-    const stream = new SseStream();
+    const { id, slot } = subscription;
+    const { maxBehindMs, keepAliveMs } = this.#options;
+    const leaves: (() => void)[] = [];
+    const stream = new ListenStream({
+      id,
+      maxBehindMs,
+      onEnd: () => {
+        slot.release();
+        clearInterval(timer);
+        inner.signal.removeEventListener("abort", clientLeft);
+        this.#open.delete(listen);
+        for (const leave of leaves) leave();
+      },
+    });
     const listen: OpenListen = {
       stream,
       result: {
@@ -160,21 +239,11 @@ export class TaskSubscriptions {
         result: { resultType: "complete", _meta: { [SUBSCRIPTION_ID]: id } },
       },
     };
-    const leave = () => stream.end();
-    const timer = setInterval(
-      () => stream.keepAlive(),
-      this.#options.keepAliveMs,
-    );
+    const timer = setInterval(() => stream.keepAlive(), keepAliveMs);
+    const clientLeft = () => stream.end();
+    inner.signal.addEventListener("abort", clientLeft);
     this.#open.add(listen);
-    if (inner.signal.aborted) leave();
-    inner.signal.addEventListener("abort", leave);
-    stream.ended.addEventListener("abort", () => {
-      clearInterval(timer);
-      inner.signal.removeEventListener("abort", leave);
-      this.#open.delete(listen);
-    });
-    if (stream.ended.aborted) clearInterval(timer);
-    this.#relay(listen, taskIds, owner, inner.body).catch((error) => {
+    this.#relay(listen, subscription, inner.body, leaves).catch((error) => {
       this.#options.onError(error);
       stream.end();
     });
@@ -184,12 +253,13 @@ export class TaskSubscriptions {
   /** Hands on what the SDK's handler sends, the tasks added to its first message. */
   async #relay(
     listen: OpenListen,
-    taskIds: readonly string[],
-    owner: string,
+    { taskIds, owner }: Subscription,
     body: ReadableStream<Uint8Array>,
+    leaves: (() => void)[],
   ): Promise<void> {
     const { stream } = listen;
     let hasOthers = false;
+    const isOver = () => hasOthers || taskIds.length === 0;
     for await (const message of readMessages(body, stream.ended)) {
       const params = asObject(message.params);
       if (message.method === ACKNOWLEDGED && params !== undefined) {
@@ -200,73 +270,98 @@ export class TaskSubscriptions {
           params: { ...params, notifications: { ...others, taskIds } },
         });
         for (const taskId of taskIds) {
-          stream.during((ended) => this.#notify(listen, taskId, owner, ended));
+          if (stream.ended.aborted) return;
+          leaves.push(this.#feeds.join(taskId, owner, stream.note));
         }
       } else if (message.result !== undefined) {
         // The handler ends a stream it has nothing to send on; tasks remain.
         listen.result = message;
-        if (hasOthers || taskIds.length === 0) await stream.send(message);
+        if (isOver()) await stream.finish(message, GRACE_MS);
       } else {
         await stream.send(message);
       }
     }
-    if (hasOthers || taskIds.length === 0) stream.end();
-  }
-
-  /** Sends a task as it is and at every change, until it has ended. */
-  async #notify(
-    { stream, result }: OpenListen,
-    taskId: string,
-    owner: string,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { store, onError } = this.#options;
-    let last = "";
-    try {
-      const versions = watchWithRetry(
-        () => store.watch(taskId, owner, { signal }),
-        { signal, onError },
-      );
-      for await (const record of versions) {
-        const task = detailedTask(record);
-        // A change of what clients do not see is a new version, but no news.
-        const text = JSON.stringify(task);
-        if (text !== last) {
-          last = text;
-          await stream.send({
-            jsonrpc: "2.0",
-            method: "notifications/tasks",
-            params: { ...task, _meta: { [SUBSCRIPTION_ID]: result.id } },
-          });
-        }
-        if (isFinalStatus(record.task.status)) return;
-      }
-    } catch (error) {
-      // The client has left, or the task is no more: no word is missed.
-      if (signal.aborted || error instanceof TaskNotFoundError) return;
-      onError(error);
-    }
+    if (isOver()) stream.end();
   }
 
   #refuse(id: string | number, thrown: unknown): Response {
-    const shown = toClientError(thrown);
-    if (shown !== thrown) this.#options.onError(thrown);
+    const shown = toRpcError(thrown, this.#options.onError);
     const { code = INTERNAL_ERROR, data } = shown as {
       code?: unknown;
       data?: unknown;
     };
     return Response.json(
-      {
-        jsonrpc: "2.0",
-        id,
-        error: {
-          code: Number.isSafeInteger(code) ? code : INTERNAL_ERROR,
-          message: shown.message,
-          ...(data === undefined ? {} : { data }),
-        },
-      },
+      errorOf(id, {
+        code: Number.isSafeInteger(code) ? code : INTERNAL_ERROR,
+        message: shown.message,
+        ...(data === undefined ? {} : { data }),
+      }),
       // The one error that the protocol gives a status of its own.
       { status: code === MISSING_CAPABILITY ? 400 : 200 },
     );
   }
+}
+
+/** Resolves to `undefined` as soon as the signal aborts, whatever the work does. */
+async function untilAborted<T>(
+  work: Promise<T>,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  let onAbort: (() => void) | undefined;
+  const aborted = new Promise<undefined>((resolve) => {
+    onAbort = () => resolve(undefined);
+    signal.addEventListener("abort", onAbort);
+  });
+  try {
+    const granted = await Promise.race([
+      signal.aborted ? undefined : work,
+      aborted,
+    ]);
+    // It may have left in the same moment.
+    return signal.aborted ? undefined : granted;
+  } finally {
+    signal.removeEventListener("abort", onAbort!);
+    // Of a client that has left, no one wants to know.
+    work.catch(() => {});
+  }
+}
+
+function limitReached(): RpcError {
+  return new RpcError(INTERNAL_ERROR, "subscription limit reached");
+}
+
+function tooLarge(): Response {
+  return Response.json(
+    errorOf(null, {
+      code: -32000,
+      message:
+        `payload too large: a request to listen has at most ${MAX_BODY_BYTES} bytes`,
+    }),
+    { status: 413 },
+  );
+}
+
+function unreadable(): Response {
+  return Response.json(
+    errorOf(null, {
+      code: -32700,
+      message: "parse error: the request body could not be read",
+    }),
+    { status: 400 },
+  );
+}
+
+/** Another instance may be there at once. */
+function shuttingDown(id: string | number): Response {
+  return Response.json(
+    errorOf(id, {
+      code: INTERNAL_ERROR,
+      message: "the server is shutting down: listen again",
+    }),
+    { status: 503, headers: { "retry-after": "1" } },
+  );
+}
+
+function errorOf(id: string | number | null, error: object): object {
+  return { jsonrpc: "2.0", id, error };
 }

@@ -2,7 +2,9 @@
 
 import { isFinalStatus } from "../../task/status.ts";
 import type { TaskStore } from "../../task/task_store.ts";
-import { INVALID_PARAMS, RpcError, toClientError } from "../client_errors.ts";
+import { INVALID_PARAMS, RpcError } from "../client_errors.ts";
+import { resolveOwner } from "../owner.ts";
+import { toRpcError } from "./errors.ts";
 import type { InputResponse } from "./handle.ts";
 import type { RequestContext, ToolCallContext } from "./sdk.ts";
 import {
@@ -22,7 +24,7 @@ type Method = (
 /** What the methods need. */
 export interface TaskMethodsOptions {
   readonly store: TaskStore;
-  readonly owner: (ctx: RequestContext) => string;
+  readonly owner: (ctx: RequestContext) => string | Promise<string>;
   readonly onError: (error: unknown) => void;
 }
 
@@ -50,11 +52,9 @@ export function taskMethods(
           );
         }
         try {
-          return await method(taskId, owner(ctx), ctx);
+          return await method(taskId, await resolveOwner(owner, ctx), ctx);
         } catch (error) {
-          const shown = toClientError(error);
-          if (shown !== error) onError(error);
-          throw shown;
+          throw toRpcError(error, onError);
         }
       },
     ]),
@@ -110,9 +110,11 @@ async function cancel(
     taskId,
     owner,
     ({ task }) =>
-      isFinalStatus(task.status)
-        ? undefined
-        : { status: "cancelled", statusMessage: "cancelled by the client" },
+      isFinalStatus(task.status) ? undefined : {
+        status: "cancelled",
+        statusMessage: "cancelled by the client",
+        inputResponses: null,
+      },
   );
   return {};
 }

@@ -8,6 +8,7 @@
 import { MAX_TIMER_MS, requireInteger } from "../../storage/checks.ts";
 import type { LeaseOptions } from "../../task/options.ts";
 import type { TaskStore } from "../../task/task_store.ts";
+import { resolveOwner } from "../owner.ts";
 import type { DrainOptions, DrainResult } from "./drain.ts";
 import { TaskSubscriptions } from "./subscriptions.ts";
 import { TaskRunner } from "./runner.ts";
@@ -34,11 +35,15 @@ import { TASKS_EXTENSION } from "./wire.ts";
 /** Options of a {@linkcode TasksExtension}. */
 export interface TasksExtensionOptions {
   /**
-   * Whose tasks a request may make and see: an identity that was checked, such
-   * as the subject of `ctx.http?.authInfo`. It is asked at every request; what
-   * it throws answers the request.
+   * Whose tasks a request may make and see: a person or account that was
+   * checked, such as `ownerOf(ctx.http?.authInfo)`. It is asked at every
+   * request. An error it throws answers the request if it has a JSON-RPC code,
+   * and is otherwise for `onError` alone.
+   *
+   * The trap: `authInfo.clientId` is the application, not the person. All who
+   * use one application would read and cancel each other's tasks.
    */
-  readonly owner: (ctx: RequestContext) => string;
+  readonly owner: (ctx: RequestContext) => string | Promise<string>;
   /**
    * How long a task outlives its worker, in milliseconds: the task of a process
    * that died is failed within that time. A lease is renewed every third of
@@ -51,8 +56,17 @@ export interface TasksExtensionOptions {
   readonly ttlMs?: number | null | undefined;
   /** How often a client should look, in milliseconds. Default: as the store says. */
   readonly pollIntervalMs?: number | undefined;
-  /** The most `subscriptions/listen` streams with tasks. Default: 1,024. */
+  /** The most `subscriptions/listen` streams with tasks, of all owners. Default: 1,024. */
   readonly maxSubscriptions?: number | undefined;
+  /** The most of them that one owner may have. Default: 64. */
+  readonly maxSubscriptionsPerOwner?: number | undefined;
+  /**
+   * How long the client of such a stream may leave unread what there is to
+   * send, in milliseconds; then its stream is cut off. Meanwhile a change of a
+   * task costs it no memory: it gets the latest state once it reads on.
+   * Default: 30,000.
+   */
+  readonly maxBehindMs?: number | undefined;
   /** How often such a stream shows that it lives, in milliseconds. Default: 15,000. */
   readonly keepAliveMs?: number | undefined;
   /**
@@ -71,13 +85,13 @@ export interface TasksExtensionOptions {
  *
  * @example A server whose tool is a task
  * ```ts
- * import { createTaskStore, TasksExtension } from "@mcp-tasks/redis";
+ * import { createTaskStore, ownerOf, TasksExtension } from "@mcp-tasks/redis";
  * import { createMcpHandler, McpServer } from "@modelcontextprotocol/server";
  * import { assertEquals } from "@std/assert";
  *
  * await using store = await createTaskStore(); // memory; { url } for Redis
  * const tasks = new TasksExtension(store, {
- *   owner: (ctx) => ctx.http?.authInfo?.clientId ?? "",
+ *   owner: (ctx) => ownerOf(ctx.http?.authInfo),
  * });
  * const handler = createMcpHandler(() => {
  *   const mcp = new McpServer({ name: "reports", version: "1.0.0" });
@@ -116,6 +130,8 @@ export class TasksExtension {
       leaseMs = 30_000,
       holder = crypto.randomUUID(),
       maxSubscriptions = 1024,
+      maxSubscriptionsPerOwner = 64,
+      maxBehindMs = 30_000,
       keepAliveMs = 15_000,
       onError,
     } = options;
@@ -127,6 +143,8 @@ export class TasksExtension {
     }
     requireInteger("leaseMs", leaseMs, 100, MAX_TIMER_MS);
     requireInteger("maxSubscriptions", maxSubscriptions, 0);
+    requireInteger("maxSubscriptionsPerOwner", maxSubscriptionsPerOwner, 0);
+    requireInteger("maxBehindMs", maxBehindMs, 1, MAX_TIMER_MS);
     requireInteger("keepAliveMs", keepAliveMs, 1, MAX_TIMER_MS);
     this.#store = store;
     this.#options = options;
@@ -143,6 +161,8 @@ export class TasksExtension {
       ...common,
       owner,
       maxSubscriptions,
+      maxSubscriptionsPerOwner,
+      maxBehindMs,
       keepAliveMs,
     });
   }
@@ -244,8 +264,9 @@ export class TasksExtension {
    * Ends what runs in this process, before it ends itself: no new tasks are
    * begun, those that run may finish until the time is over, the others are
    * failed with a message that names tool and task, and the signals of their
-   * handlers abort. Streams of `subscriptions/listen` are ended last. The
-   * store stays open.
+   * handlers abort. New streams of `subscriptions/listen` are refused with 503
+   * and `Retry-After`, those that are open are ended last: each client has a
+   * second more to read the latest state of its tasks. The store stays open.
    *
    * @throws {RangeError} If `timeoutMs` is out of its range.
    */
@@ -254,14 +275,20 @@ export class TasksExtension {
     if (timeoutMs !== undefined) {
       requireInteger("timeoutMs", timeoutMs, 0, MAX_TIMER_MS);
     }
+    this.#listens.refuseNew();
     const result = await this.#runner.drain(options);
     await this.#listens.endAll();
     return result;
   }
 
-  #create({ config }: TaskTool, ctx: ToolCallContext, lease: LeaseOptions) {
+  async #create(
+    { config }: TaskTool,
+    ctx: ToolCallContext,
+    lease: LeaseOptions,
+  ) {
     const { owner, ttlMs, pollIntervalMs } = this.#options;
-    return this.#store.create(owner(ctx), "tools/call", {
+    const ownerId = await resolveOwner(owner, ctx);
+    return await this.#store.create(ownerId, "tools/call", {
       ttlMs: config.ttlMs === undefined ? ttlMs : config.ttlMs,
       pollIntervalMs: config.pollIntervalMs ?? pollIntervalMs,
       lease,

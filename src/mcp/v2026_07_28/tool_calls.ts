@@ -7,7 +7,8 @@
 
 import type { LeaseOptions } from "../../task/options.ts";
 import type { TaskRecord } from "../../task/record.ts";
-import { protocolErrorOf, RpcError, toClientError } from "../client_errors.ts";
+import { protocolErrorOf, toClientError } from "../client_errors.ts";
+import { toRpcError } from "./errors.ts";
 import type { InputRequest, InputResponse, TaskHandle } from "./handle.ts";
 import type { TaskToolResult } from "./outcome.ts";
 import type { Job } from "./runner.ts";
@@ -172,7 +173,7 @@ export class ToolCalls {
     } catch (error) {
       // Thrown in a task it would fail the task: it fails the request here.
       if (protocolErrorOf(error)) return this.#fail(ctx, error);
-      throw error;
+      throw toClientError(error);
     }
     try {
       const record = await this.#options.start({
@@ -180,20 +181,43 @@ export class ToolCalls {
         capabilities: capabilitiesOf(ctx.mcpReq.envelope),
         outputSchema: tool.config.outputSchema,
         create: (lease) => this.#options.create(tool, ctx, lease),
+        answered: () => answered(ctx.mcpReq.signal),
         handler: (handle) => tool.handler(args, handle, ctx),
       });
       this.#outcomes.set(ctx, { result: createTaskResult(record) });
       return {};
     } catch (error) {
-      if (!(error instanceof RpcError)) this.#options.onError(error);
       return this.#fail(ctx, error);
     }
   }
 
   #fail(ctx: ToolCallContext, error: unknown): object {
-    this.#outcomes.set(ctx, { error: toClientError(error) });
+    const { onError } = this.#options;
+    this.#outcomes.set(ctx, { error: toRpcError(error, onError) });
     return {};
   }
+}
+
+/** The longest time a handler waits for its task to be handed out. */
+const MAX_UNANSWERED_MS = 100;
+
+/**
+ * Resolves once the answer to a request was handed to the transport: the SDK
+ * then aborts the request's signal, as it does when the client leaves. Over
+ * transports where it does not, the answer has its time.
+ */
+function answered(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      // The transport sends in a later turn than the one it is called in.
+      setTimeout(resolve, 0);
+    };
+    const timer = setTimeout(done, MAX_UNANSWERED_MS);
+    if (signal.aborted) done();
+    else signal.addEventListener("abort", done);
+  });
 }
 
 /** What a handler holds that runs within the request, without a task. */

@@ -108,8 +108,10 @@ export class RpcClient {
   }
 
   /** Opens a stream of `subscriptions/listen`. */
-  async listen(notifications: Json): Promise<Listening> {
-    const leave = new AbortController();
+  async listen(
+    notifications: Json,
+    leave: AbortController = new AbortController(),
+  ): Promise<Listening> {
     const response = await this.#post("subscriptions/listen", {
       notifications,
     }, leave.signal);

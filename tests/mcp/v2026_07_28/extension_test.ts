@@ -35,6 +35,8 @@ Deno.test("TasksExtension refuses options out of range", async () => {
     [{ owner, leaseMs: 2 ** 31 }, "leaseMs"],
     [{ owner, holder: "" }, "holder"],
     [{ owner, maxSubscriptions: -1 }, "maxSubscriptions"],
+    [{ owner, maxSubscriptionsPerOwner: -1 }, "maxSubscriptionsPerOwner"],
+    [{ owner, maxBehindMs: 0 }, "maxBehindMs"],
     [{ owner, keepAliveMs: 0 }, "keepAliveMs"],
   ];
   for (const [options, field] of wrong) {

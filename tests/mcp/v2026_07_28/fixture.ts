@@ -16,6 +16,8 @@ import {
 import {
   type AuthInfoLike,
   type InputRequest,
+  ownerOf,
+  type TaskHandle,
   TasksExtension,
   type TasksExtensionOptions,
   type TaskStore,
@@ -34,6 +36,10 @@ export interface FixtureServer {
 export interface FixtureHooks {
   /** Called by `slow_start` before there is a task; the task waits for it. */
   readonly beforeTask?: () => Promise<void>;
+  /** The handler of `asks`. */
+  readonly asks?: (task: TaskHandle) => Promise<string>;
+  /** Called by `throws` and `answer_throws`. */
+  readonly throwing?: () => never;
   /**
    * Called by every running handler with its task's id and signal;
    * `slow_compute` waits for it.
@@ -44,6 +50,46 @@ export interface FixtureHooks {
   ) => void | Promise<void>;
 }
 
+/**
+ * The schemas of the tools. They are made once: the SDK's validator keeps what
+ * it has compiled of each, and a server object is made for every request.
+ */
+const SCHEMAS = {
+  greet: fromJsonSchema<{ name: string }>({
+    type: "object",
+    properties: { name: { type: "string" } },
+    required: ["name"],
+  }),
+  slowCompute: fromJsonSchema<{ seconds: number; label: string }>({
+    type: "object",
+    properties: { seconds: { type: "number" }, label: { type: "string" } },
+    required: ["seconds", "label"],
+  }),
+  confirmDelete: fromJsonSchema<{ filename: string }>({
+    type: "object",
+    properties: { filename: { type: "string" } },
+    required: ["filename"],
+  }),
+  withSchema: fromJsonSchema<{ total: unknown }>({
+    type: "object",
+    required: ["total"],
+  }),
+  withSchemaOut: fromJsonSchema<{ total: number }>({
+    type: "object",
+    properties: { total: { type: "number" } },
+    required: ["total"],
+  }),
+  returns: fromJsonSchema<{ kind: string }>({
+    type: "object",
+    required: ["kind"],
+  }),
+  busy: fromJsonSchema<{ ms: number }>({
+    type: "object",
+    properties: { ms: { type: "number" } },
+    required: ["ms"],
+  }),
+};
+
 /** Makes a server on a store. */
 export function makeServer(
   store: TaskStore,
@@ -51,7 +97,8 @@ export function makeServer(
   hooks: FixtureHooks = {},
 ): FixtureServer {
   const extension = new TasksExtension(store, {
-    owner: (ctx) => ctx.http?.authInfo?.clientId ?? "conformance",
+    owner: (ctx) =>
+      ctx.http?.authInfo ? ownerOf(ctx.http.authInfo) : "conformance",
     ...options,
   });
   const handler = createMcpHandler(() => {
@@ -77,20 +124,12 @@ function addTools(
   hooks: FixtureHooks,
 ): void {
   mcp.registerTool("greet", {
-    inputSchema: fromJsonSchema<{ name: string }>({
-      type: "object",
-      properties: { name: { type: "string" } },
-      required: ["name"],
-    }),
+    inputSchema: SCHEMAS.greet,
   }, ({ name }) => text(`Hello, ${name}!`));
 
   tasks.registerTool(mcp, "slow_compute", {
     task: "optional",
-    inputSchema: fromJsonSchema<{ seconds: number; label: string }>({
-      type: "object",
-      properties: { seconds: { type: "number" }, label: { type: "string" } },
-      required: ["seconds", "label"],
-    }),
+    inputSchema: SCHEMAS.slowCompute,
     answer: ({ seconds, label }) =>
       seconds === 0 ? text(`computed ${label}`) : undefined,
   }, async ({ seconds, label }, { taskId, signal }) => {
@@ -112,11 +151,7 @@ function addTools(
 
   tasks.registerTool(mcp, "confirm_delete", {
     task: "required",
-    inputSchema: fromJsonSchema<{ filename: string }>({
-      type: "object",
-      properties: { filename: { type: "string" } },
-      required: ["filename"],
-    }),
+    inputSchema: SCHEMAS.confirmDelete,
   }, async ({ filename }, task) => {
     hooks.onRun?.(task.taskId!, task.signal);
     const { confirm } = await task.requestInput({
@@ -189,25 +224,15 @@ function addTools(
     "with_schema",
     {
       task: "optional",
-      inputSchema: fromJsonSchema<{ total: unknown }>({
-        type: "object",
-        required: ["total"],
-      }),
-      outputSchema: fromJsonSchema<{ total: number }>({
-        type: "object",
-        properties: { total: { type: "number" } },
-        required: ["total"],
-      }),
+      inputSchema: SCHEMAS.withSchema,
+      outputSchema: SCHEMAS.withSchemaOut,
     },
     ({ total }) => ({ ...text("see the data"), structuredContent: { total } }),
   );
 
   tasks.registerTool(mcp, "returns", {
     task: "required",
-    inputSchema: fromJsonSchema<{ kind: string }>({
-      type: "object",
-      required: ["kind"],
-    }),
+    inputSchema: SCHEMAS.returns,
   }, ({ kind }) => {
     if (kind === "nothing") return undefined as never;
     if (kind === "bigint") return { content: [], n: 1n };
@@ -224,6 +249,30 @@ function addTools(
     },
   }, () => text("started"));
 
+  tasks.registerTool(
+    mcp,
+    "asks",
+    { task: "required" },
+    async (_, task) => text(await hooks.asks?.(task) ?? "asked nothing"),
+  );
+
+  // Computes and waits for nothing.
+  tasks.registerTool(mcp, "busy", {
+    task: "required",
+    inputSchema: SCHEMAS.busy,
+  }, ({ ms }) => {
+    const end = performance.now() + ms;
+    while (performance.now() < end);
+    return text("busy no more");
+  });
+
+  const throwing = () => hooks.throwing?.() ?? text("nothing was thrown");
+  tasks.registerTool(mcp, "throws", { task: "optional" }, throwing);
+  tasks.registerTool(mcp, "answer_throws", {
+    task: "required",
+    answer: throwing,
+  }, throwing);
+
   tasks.registerTool(mcp, "ignores_signal", {
     task: "required",
   }, (_, { taskId, signal }) => {
@@ -237,7 +286,12 @@ export function text(text: string) {
   return { content: [{ type: "text" as const, text }] };
 }
 
-function elicit(message: string, field: string, type: string): InputRequest {
+/** A question. */
+export function elicit(
+  message: string,
+  field: string,
+  type: string,
+): InputRequest {
   return {
     method: "elicitation/create",
     params: {
@@ -251,7 +305,7 @@ function authInfoOf(request: Request): AuthInfoLike | undefined {
   const token = request.headers.get("authorization")?.split(" ")[1];
   return token === undefined
     ? undefined
-    : { token, clientId: token, scopes: [] };
+    : { token, clientId: "the client", scopes: [], extra: { sub: token } };
 }
 
 /** Work that can be stopped. */

@@ -122,7 +122,7 @@ redisTest(
     await using proxy = new TcpProxy(redis.url);
     const { near, far, cutOff, runs, errors } = await setUp(redis, proxy, 1500);
     const id = await near.start("ignores_signal");
-    const { signal } = runs[0]!;
+    const { signal } = (await waitUntil("the handler runs", () => runs[0]))!;
     let seenFailing: boolean | undefined;
     signal.addEventListener("abort", () => seenFailing = false);
     proxy.mode = "down";

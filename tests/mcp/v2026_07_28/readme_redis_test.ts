@@ -20,12 +20,15 @@ import {
 import { deadline } from "../../support/wait.ts";
 
 Deno.test({
-  name: "redis_extension_readme: its server is complete, in under 40 lines",
+  name:
+    "redis_extension_readme: its server is complete, in under 40 lines, and keeps the users of one client apart (E7)",
   ignore: !processesEnabled,
   async fn() {
     const code = await readmeServer("2026-07-28");
     const lines = code.split("\n").filter((line) => line.trim() !== "");
     assert(lines.length < 40, `${lines.length} lines`);
+    assert(/owner: .*ownerOf\(/.test(code), "its owner is not the user");
+    assert(/clientId: "[^"]+"/.test(code), "its users have several clients");
 
     await using redis = await startRedisServer();
     await using program = await Program.write(code);

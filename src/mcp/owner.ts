@@ -1,0 +1,118 @@
+/**
+ * The owners of tasks, for both eras: people and accounts, as their tokens
+ * name them, and never the client application they use.
+ *
+ * @module
+ */
+
+import { TaskError } from "../task/errors.ts";
+import { INTERNAL_ERROR, protocolErrorOf } from "./client_errors.ts";
+
+/** The verified token of a request, as both SDKs hand it on. */
+export interface AuthInfoLike {
+  /** The access token. */
+  readonly token: string;
+  /**
+   * The client application the token was issued to. Everyone who uses it has
+   * the same one: it is no owner.
+   */
+  readonly clientId: string;
+  /** What the token allows. */
+  readonly scopes: readonly string[];
+  /** When the token expires, in epoch seconds. */
+  readonly expiresAt?: number;
+  /** What the verifier of the token added, such as the user. */
+  readonly extra?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Returns the owner whose tasks a verified token may make and see: the subject
+ * of the token, `extra.sub`, and in front of it the issuer, `extra.iss`, where
+ * there is one. Two issuers may have one subject; it is not one person.
+ *
+ * The verifier of your tokens has to put both there, from the claims of a JWT
+ * or the answer of an introspection. There is no fallback to `clientId`: that
+ * is the application, and all who use it would read each other's tasks. For
+ * tokens of applications that act for themselves (client credentials), whose
+ * subject is the application, say so in a function of your own.
+ *
+ * @returns The subject, or `<issuer>#<subject>`. In both parts `%` and `#` are
+ * written `%25` and `%23`, so that no two pairs make one owner.
+ * @throws {TypeError} If there is no token, its subject is missing, empty or
+ * the client itself, or its issuer is not a text.
+ *
+ * @example The owner of a token
+ * ```ts
+ * import { ownerOf } from "@mcp-tasks/redis";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * const token = { token: "…", clientId: "inspector", scopes: [] };
+ * const extra = { iss: "https://idp.example", sub: "auth0|7" };
+ *
+ * assertEquals(ownerOf({ ...token, extra }), "https://idp.example#auth0|7");
+ * assertThrows(() => ownerOf(token), TypeError, "no subject");
+ * ```
+ */
+export function ownerOf(authInfo: AuthInfoLike | undefined): string {
+  if (authInfo === undefined || authInfo === null) {
+    throw new TypeError(
+      "the request has no authInfo: expected a verified token",
+    );
+  }
+  const { clientId, extra: { iss, sub } = {} } = authInfo;
+  if (typeof sub !== "string" || sub === "") {
+    throw new TypeError(
+      `the token has no subject: extra.sub is ${
+        sub === "" ? "empty" : typeof sub
+      }, expected who the token was issued for (clientId is the application)`,
+    );
+  }
+  if (sub === clientId) {
+    throw new TypeError(
+      "the subject of the token is its client: expected a person or account",
+    );
+  }
+  if (iss === undefined) return escape(sub);
+  if (typeof iss !== "string" || iss === "") {
+    throw new TypeError(
+      `the issuer of the token, extra.iss, is ${
+        iss === "" ? "empty" : typeof iss
+      }: expected a text, or none`,
+    );
+  }
+  return `${escape(iss)}#${escape(sub)}`;
+}
+
+/** Marks `#`, which ends the issuer, where it is a part of the text. */
+function escape(text: string): string {
+  return text.replaceAll("%", "%25").replaceAll("#", "%23");
+}
+
+/**
+ * Asks the host for the owner of a request.
+ *
+ * @throws Errors with a JSON-RPC code as they are: they are for the client.
+ * @throws {TaskError} In place of all others, which are its cause.
+ */
+export async function resolveOwner<Context>(
+  owner: (ctx: Context) => string | Promise<string>,
+  ctx: Context,
+): Promise<string> {
+  try {
+    const found: unknown = await owner(ctx);
+    if (typeof found === "string") return found;
+    throw new TypeError(`the owner is ${typeof found}: expected a string`);
+  } catch (cause) {
+    return throwOwnerError(cause);
+  }
+}
+
+/** Throws what a client may see of an error of the host's own code. */
+export function throwOwnerError(cause: unknown): never {
+  if (protocolErrorOf(cause)) throw cause;
+  throw new TaskError(
+    INTERNAL_ERROR,
+    "the owner of the call could not be determined",
+    { cause },
+  );
+}

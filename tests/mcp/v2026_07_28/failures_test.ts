@@ -1,0 +1,120 @@
+/**
+ * What clients of the extension see of a failure, and what the operator is
+ * told: the same sentence as in the other era.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import {
+  BackendError,
+  MemoryBackend,
+  TaskStorageError,
+  TaskStore,
+} from "../../../mod.ts";
+import { RpcClient } from "./client.ts";
+import { type FixtureHooks, makeServer } from "./fixture.ts";
+
+const SECRET = 'the key "alice:t" at 10.0.0.7:6379';
+const SHOWN = { code: -32603, message: "the task storage failed" };
+
+/** A storage that fails once told to. */
+class FailingBackend extends MemoryBackend {
+  failing: Error | undefined;
+
+  override get(key: string) {
+    if (this.failing) return Promise.reject(this.failing);
+    return super.get(key);
+  }
+}
+
+async function serve(
+  body: (fixture: {
+    client: RpcClient;
+    old: RpcClient;
+    backend: FailingBackend;
+    errors: unknown[];
+  }) => Promise<void>,
+  hooks: FixtureHooks = {},
+): Promise<void> {
+  await using backend = new FailingBackend();
+  const errors: unknown[] = [];
+  const { fetch, extension } = makeServer(new TaskStore(backend), {
+    onError: (error) => {
+      errors.push(error);
+      throw new Error("onError must not make errors");
+    },
+  }, hooks);
+  try {
+    await body({
+      client: new RpcClient(fetch),
+      old: new RpcClient(fetch, { capabilities: {} }),
+      backend,
+      errors,
+    });
+  } finally {
+    await extension.drain({ timeoutMs: 0 });
+  }
+}
+
+Deno.test("a failure of the storage is one sentence to clients, and whole to onError", async () => {
+  await serve(async ({ client, backend, errors }) => {
+    const taskId = await client.start("ignores_signal");
+    backend.failing = new BackendError(SECRET);
+    const params = { taskId, inputResponses: { x: { action: "cancel" } } };
+    for (const method of ["tasks/get", "tasks/update", "tasks/cancel"]) {
+      assertEquals(await client.error(method, params), SHOWN, method);
+    }
+    const { response } = await client.listen({ taskIds: [taskId] });
+    assertEquals((await response.json()).error, SHOWN);
+    assertEquals(errors.length, 4);
+    for (const error of errors) {
+      assert(error instanceof TaskStorageError);
+      assert((error as Error).message.includes(SECRET));
+    }
+    backend.failing = undefined;
+  });
+});
+
+Deno.test("an error that no one foresaw is not shown to clients, and whole to onError", async () => {
+  await serve(async ({ client, backend, errors }) => {
+    const taskId = await client.start("ignores_signal");
+    const bug = backend.failing = new TypeError(SECRET);
+    const params = { taskId, inputResponses: {} };
+    assertEquals(await client.error("tasks/get", params), {
+      code: -32603,
+      message: "the request could not be answered",
+    });
+    assertEquals(errors, [bug]);
+    backend.failing = undefined;
+  });
+});
+
+Deno.test("what a handler passes on from the storage is that sentence, too", async () => {
+  const thrown = [
+    new BackendError(SECRET),
+    new TaskStorageError(SECRET, { cause: new BackendError(SECRET) }),
+  ];
+  for (const error of thrown) {
+    await serve(async ({ client, old }) => {
+      const task = await client.until(await client.start("throws"));
+      const answers = [
+        task,
+        await client.rpc("tools/call", {
+          name: "answer_throws",
+          arguments: {},
+        }),
+        await old.rpc("tools/call", { name: "throws", arguments: {} }),
+      ];
+      for (const answer of answers) {
+        const text = JSON.stringify(answer);
+        assert(text.includes(SHOWN.message), text);
+        assert(!text.includes("10.0.0.7"), text);
+      }
+    }, {
+      throwing: () => {
+        throw error;
+      },
+    });
+  }
+});
