@@ -16,6 +16,7 @@ import { isFinalStatus } from "../../task/status.ts";
 import type { TaskStore } from "../../task/task_store.ts";
 import { sleep, watchWithRetry } from "../../task/watch_with_retry.ts";
 import { INTERNAL_ERROR, toClientError } from "../client_errors.ts";
+import { handled } from "../handled.ts";
 import { startLeaseRenewal } from "../v2026_07_28/lease_renewer.ts";
 import { answersTo, ask } from "./answers.ts";
 import type {
@@ -83,11 +84,27 @@ export class TaskWorker implements ExtTaskHandle {
     return this.#controller.signal;
   }
 
-  async status(message: string): Promise<void> {
-    await this.#show(this.#write(() => ({ statusMessage: message })));
+  status(message: string): Promise<void> {
+    const writing = this.#write(() => ({ statusMessage: message }));
+    return handled(this.#show(writing).then(() => {}));
   }
 
-  async requireInput(requests: ExtInputRequests): Promise<ExtInputResponses> {
+  requireInput(requests: ExtInputRequests): Promise<ExtInputResponses> {
+    return handled(this.#ask(requests));
+  }
+
+  complete(result: Record<string, unknown>): Promise<void> {
+    return handled(this.#show(this.#settle({
+      status: "completed",
+      result: result ?? { content: [] },
+    })));
+  }
+
+  fail(error: ExtTaskError): Promise<void> {
+    return handled(this.#show(this.#settle({ status: "failed", error })));
+  }
+
+  async #ask(requests: ExtInputRequests): Promise<ExtInputResponses> {
     if (Object.keys(requests).length === 0) {
       throw new TypeError("requireInput() asks for nothing");
     }
@@ -106,17 +123,6 @@ export class TaskWorker implements ExtTaskHandle {
       // The answers may have come before the write was known to be made.
       this.#handOut();
     });
-  }
-
-  async complete(result: Record<string, unknown>): Promise<void> {
-    await this.#show(this.#settle({
-      status: "completed",
-      result: result ?? { content: [] },
-    }));
-  }
-
-  async fail(error: ExtTaskError): Promise<void> {
-    await this.#show(this.#settle({ status: "failed", error }));
   }
 
   /**

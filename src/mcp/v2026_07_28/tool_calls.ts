@@ -8,6 +8,7 @@
 import type { LeaseOptions } from "../../task/options.ts";
 import type { TaskRecord } from "../../task/record.ts";
 import { protocolErrorOf, toClientError } from "../client_errors.ts";
+import { handled } from "../handled.ts";
 import { toRpcError } from "./errors.ts";
 import type { InputRequest, InputResponse, TaskHandle } from "./handle.ts";
 import type { TaskToolResult } from "./outcome.ts";
@@ -235,7 +236,7 @@ class InlineHandle implements TaskHandle {
   >(): Promise<
     { readonly [Name in keyof Requests]: InputResponse }
   > {
-    return Promise.reject(tasksNotDeclared());
+    return handled(Promise.reject(tasksNotDeclared()));
   }
 
   setStatus(): Promise<void> {

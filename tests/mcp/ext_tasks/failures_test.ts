@@ -14,6 +14,7 @@ import {
   TaskStorageError,
   TaskStore,
 } from "../../../mod.ts";
+import { unhandledDuring } from "../unhandled.ts";
 import { deadline, waitUntil } from "../../support/wait.ts";
 import { ALICE, elicit } from "./suite/env.ts";
 
@@ -196,4 +197,28 @@ failingTest("a failure has no key and no owner in it for a client", async (
     assertEquals(error.message, "the task storage failed");
     assert(String(errors.pop()).includes("secret"));
   }
+});
+
+failingTest("a promise of a handle that is let go ends no process", async (
+  backend,
+  store,
+) => {
+  const { taskId } = await store.create({ ttlMs: 60_000, ...ALICE });
+  const handle = store.handle(taskId);
+  handle.requireInput({ key: elicit("?") });
+  await waitUntil(
+    "it is asked",
+    async () => (await store.get(taskId, ALICE))?.status === "input_required",
+  );
+  const reasons = await unhandledDuring(async () => {
+    await backend.close();
+    handle.status("let go");
+    handle.complete({ content: [] });
+    handle.fail({ code: 1, message: "let go" });
+    handle.requireInput({});
+    // Who awaits, and after those are rejected, sees the rejection.
+    await assertRejects(() => handle.fail({ code: 1, message: "" }), Error);
+    store.close();
+  });
+  assertEquals(reasons, []);
 });
