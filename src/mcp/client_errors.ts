@@ -54,17 +54,21 @@ export function missingCapability(
  * zero are JSON-RPC's; a `DOMException` or a driver's error has others.
  */
 export function protocolErrorOf(thrown: unknown): JsonRpcError | undefined {
-  if (!(thrown instanceof Error)) return undefined;
-  const { code, data } = thrown as { code?: unknown; data?: unknown };
-  if (!Number.isSafeInteger(code)) return undefined;
-  const named = thrown.name === "ProtocolError" || thrown.name === "McpError";
-  if (!named && (code as number) >= 0) return undefined;
-  const { message } = toClientError(thrown);
-  return {
-    code: code as number,
-    message,
-    ...(data === undefined ? {} : { data }),
-  };
+  try {
+    if (!(thrown instanceof Error)) return undefined;
+    const { code, data } = thrown as { code?: unknown; data?: unknown };
+    if (!Number.isSafeInteger(code)) return undefined;
+    const named = thrown.name === "ProtocolError" || thrown.name === "McpError";
+    if (!named && (code as number) >= 0) return undefined;
+    return {
+      code: code as number,
+      message: messageOf(thrown),
+      ...(data === undefined ? {} : { data }),
+    };
+  } catch {
+    // A getter of its own has failed: it says no code.
+    return undefined;
+  }
 }
 
 /**
@@ -80,6 +84,19 @@ export function toClientError<Thrown>(error: Thrown): Thrown | TaskError {
   return error instanceof StorageError
     ? new TaskStorageError(STORAGE_FAILED, { cause: error })
     : error;
+}
+
+/**
+ * Returns the message a client may see of what was thrown. It never throws:
+ * there are objects that cannot be made text, and getters that fail.
+ */
+export function messageOf(thrown: unknown): string {
+  try {
+    const shown = toClientError(thrown);
+    return String(shown instanceof Error ? shown.message : shown);
+  } catch {
+    return "what was thrown cannot be shown as text";
+  }
 }
 
 /** Whether an error says more of the server than of the request. */

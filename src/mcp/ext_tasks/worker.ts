@@ -15,7 +15,7 @@ import type { TaskRecord } from "../../task/record.ts";
 import { isFinalStatus } from "../../task/status.ts";
 import type { TaskStore } from "../../task/task_store.ts";
 import { sleep, watchWithRetry } from "../../task/watch_with_retry.ts";
-import { INTERNAL_ERROR, toClientError } from "../client_errors.ts";
+import { INTERNAL_ERROR, messageOf, toClientError } from "../client_errors.ts";
 import { handled } from "../handled.ts";
 import { startLeaseRenewal } from "../v2026_07_28/lease_renewer.ts";
 import { answersTo, ask } from "./answers.ts";
@@ -306,7 +306,7 @@ export class TaskWorker implements ExtTaskHandle {
         if (kind !== "other" || update !== end) throw error;
         // It cannot be stored, being too large or no JSON: that is an end, too.
         this.#options.onError(error);
-        const { message } = toClientError(error) as Error;
+        const message = messageOf(error);
         update = {
           status: "failed",
           statusMessage: message,

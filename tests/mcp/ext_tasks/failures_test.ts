@@ -222,3 +222,27 @@ failingTest("a promise of a handle that is let go ends no process", async (
   });
   assertEquals(reasons, []);
 });
+
+failingTest(
+  "a result that throws no text as it is stored fails its task",
+  async (
+    _backend,
+    store,
+  ) => {
+    const { taskId } = await store.create({ ttlMs: 60_000, ...ALICE });
+    await deadline(
+      "it is over",
+      store.handle(taskId).complete({
+        toJSON() {
+          throw Object.create(null);
+        },
+      }),
+    );
+    const { status, error } = (await store.get(taskId, ALICE)) as {
+      status: string;
+      error: { message: string };
+    };
+    assertEquals(status, "failed");
+    assertEquals(error.message, "what was thrown cannot be shown as text");
+  },
+);

@@ -118,3 +118,71 @@ Deno.test("what a handler passes on from the storage is that sentence, too", asy
     });
   }
 });
+
+const NO_TEXT: [string, unknown][] = [
+  ["an object without a prototype", Object.create(null)],
+  ["an object whose toString throws", {
+    toString() {
+      throw new Error("no text");
+    },
+  }],
+  [
+    "an error whose message throws",
+    Object.defineProperty(new Error(), "message", {
+      get() {
+        throw new Error("no message");
+      },
+    }),
+  ],
+  [
+    "an error whose code throws",
+    Object.defineProperty(new Error("its message"), "code", {
+      get() {
+        throw new Error("no code");
+      },
+    }),
+  ],
+  [
+    "a proxy that throws at everything",
+    new Proxy({}, {
+      get() {
+        throw new Error("no field");
+      },
+      getPrototypeOf() {
+        throw new Error("no prototype");
+      },
+    }),
+  ],
+];
+
+for (const [name, thrown] of NO_TEXT) {
+  Deno.test(`a handler that throws ${name} ends its task at once`, async () => {
+    await serve(async ({ client, old, errors }) => {
+      const task = await client.until(await client.start("throws"));
+      assertEquals(task.status, "completed");
+      const inline = await old.call("throws");
+      for (const result of [task.result, inline]) {
+        assertEquals(result.isError, true);
+        assertEquals(result.content.length, 1);
+        assert(/cannot be shown|its message/.test(result.content[0].text));
+      }
+      assertEquals(errors, []);
+    }, {
+      throwing: () => {
+        throw thrown;
+      },
+    });
+  });
+}
+
+Deno.test("a result whose toJSON throws no text fails its task at once", async () => {
+  await serve(async ({ client }) => {
+    const { taskId } = await client.call("returns", { kind: "no_text" });
+    const { status, error } = await client.until(taskId);
+    assertEquals(status, "failed");
+    assertEquals(error, {
+      code: -32603,
+      message: "what was thrown cannot be shown as text",
+    });
+  });
+});

@@ -235,6 +235,13 @@ function addTools(
     inputSchema: SCHEMAS.returns,
   }, ({ kind }) => {
     if (kind === "nothing") return undefined as never;
+    if (kind === "no_text") {
+      return {
+        toJSON() {
+          throw Object.create(null);
+        },
+      };
+    }
     if (kind === "bigint") return { content: [], n: 1n };
     if (kind === "huge") return text("x".repeat(9 * 1024 * 1024));
     if (kind === "input") return { resultType: "input_required" };
