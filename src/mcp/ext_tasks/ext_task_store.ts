@@ -16,7 +16,13 @@ import { MAX_DURATION_MS } from "../../task/limits.ts";
 import type { TaskRecord } from "../../task/record.ts";
 import { isFinalStatus } from "../../task/status.ts";
 import type { TaskStore } from "../../task/task_store.ts";
-import { INVALID_PARAMS, toClientError } from "../client_errors.ts";
+import {
+  INVALID_PARAMS,
+  isServersOwn,
+  toClientError,
+} from "../client_errors.ts";
+import { requireOwner, throwOwnerError } from "../owner.ts";
+import { handled } from "../handled.ts";
 import { createTaskResult, detailedTask } from "../v2026_07_28/wire.ts";
 import { answer } from "./answers.ts";
 import type {
@@ -38,7 +44,9 @@ export interface ExtTaskStoreOptions {
    * the same application has the same one, and would see each other's tasks.
    * Only where a client has one user, or your verifier puts the user there, is
    * it a person's. `""` names no one: such calls are refused, unless the
-   * `TaskStore` has `allowAnonymous`. Default: the principal.
+   * `TaskStore` has `allowAnonymous`. An error it throws answers the request if
+   * it has a JSON-RPC code, and is otherwise for `onError` alone. Default: the
+   * principal.
    */
   readonly owner?: ((principal: string | undefined) => string) | undefined;
   /**
@@ -159,7 +167,7 @@ export class ExtTaskStore {
     };
     partsOf.set(this, {
       tasks,
-      ownerOf: owner,
+      ownerOf: (principal) => nameOwner(owner, principal),
       onError: report,
       workers: new TaskWorkers({ tasks, holder, leaseMs, onError: report }),
     });
@@ -353,16 +361,36 @@ export class ExtTaskStore {
   }
 }
 
+/** Asks the host for the owner of a call; what it throws is not for clients. */
+function nameOwner(
+  owner: (principal: string | undefined) => string,
+  principal: string | undefined,
+): string {
+  try {
+    const found: unknown = owner(principal);
+    // Of a promise, which is no owner, nothing must be left unhandled.
+    if (found instanceof Promise) handled(found);
+    return requireOwner(found);
+  } catch (cause) {
+    return throwOwnerError(cause);
+  }
+}
+
 /** Returns the owner of a task that the server itself works on. */
 function ownerOfTask(
-  { workers, ownerOf, identity }: StoreParts,
+  { workers, ownerOf, identity, onError }: StoreParts,
   taskId: string,
   access: ExtTaskAccess | undefined,
 ): string {
-  const owner = identity ??
-    (access === undefined
+  let owner = identity;
+  try {
+    owner ??= access === undefined
       ? workers.ownerOf(taskId)
-      : ownerOf(access.principal));
+      : ownerOf(access.principal);
+  } catch (error) {
+    if (isServersOwn(error)) onError(error);
+    throw toClientError(error);
+  }
   if (owner !== undefined) return owner;
   throw new TaskError(
     INVALID_PARAMS,
@@ -388,12 +416,6 @@ async function findTask(
     if (error instanceof TaskStorageError && error.record) return error.record;
     throw toClientError(error);
   }
-}
-
-/** Whether an error says more of the server than of the request. */
-function isServersOwn(error: unknown): boolean {
-  return error instanceof TaskStorageError ||
-    error instanceof AnonymousOwnerError;
 }
 
 /** Returns the TTL to ask for; a store may override it, and the task says so. */

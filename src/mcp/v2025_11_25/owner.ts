@@ -17,7 +17,7 @@
  */
 
 import { AnonymousOwnerError } from "../../task/errors.ts";
-import { throwOwnerError } from "../owner.ts";
+import { requireOwner, throwOwnerError } from "../owner.ts";
 import type { TaskRecord } from "../../task/record.ts";
 import type { TaskOwners } from "./task_owners.ts";
 
@@ -152,7 +152,9 @@ function resolve(
 ): Found {
   try {
     const owner = resolveOwner(sessionId);
-    return typeof owner === "string" ? owner : owner.catch(throwOwnerError);
+    return typeof owner === "string"
+      ? requireOwner(owner)
+      : Promise.resolve(owner).then(requireOwner).catch(throwOwnerError);
   } catch (cause) {
     return throwOwnerError(cause);
   }

@@ -106,6 +106,7 @@ Deno.test("what owner throws is for onError, unless it is made for clients (E8)"
     () => Promise.reject(secret),
     () => ({ owner: "alice" }) as never,
     () => undefined as never,
+    () => "secret-owner\ud800",
     (ctx) => ownerOf({ ...ctx.http!.authInfo!, extra: {} }),
   ];
   for (const owner of broken) {
