@@ -99,6 +99,15 @@ export function messageOf(thrown: unknown): string {
   }
 }
 
+/** Whether a client is shown less of what a handler threw than it says. */
+export function isHidden(thrown: unknown): boolean {
+  try {
+    return toClientError(thrown) !== thrown;
+  } catch {
+    return false;
+  }
+}
+
 /** Whether an error says more of the server than of the request. */
 export function isServersOwn(error: unknown): boolean {
   return error instanceof StorageError ||

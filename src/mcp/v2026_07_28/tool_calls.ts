@@ -7,7 +7,7 @@
 
 import type { LeaseOptions } from "../../task/options.ts";
 import type { TaskRecord } from "../../task/record.ts";
-import { messageOf, protocolErrorOf } from "../client_errors.ts";
+import { isHidden, messageOf, protocolErrorOf } from "../client_errors.ts";
 import { handled } from "../handled.ts";
 import { toRpcError } from "./errors.ts";
 import type { InputRequest, InputResponse, TaskHandle } from "./handle.ts";
@@ -174,6 +174,7 @@ export class ToolCalls {
     } catch (error) {
       // Thrown in a task it would fail the task: it fails the request here.
       if (protocolErrorOf(error)) return this.#fail(ctx, error);
+      if (isHidden(error)) this.#options.onError(error);
       // The SDK would make text of it, which not every object can become.
       throw new Error(messageOf(error), { cause: error });
     }

@@ -8,7 +8,12 @@
 import { assert, assertEquals } from "@std/assert";
 import {
   BackendError,
+  InvalidKeyError,
+  makeKey,
   MemoryBackend,
+  NotFoundError,
+  QueueFullError,
+  type StorageError,
   TaskStorageError,
   TaskStore,
 } from "../../../mod.ts";
@@ -90,33 +95,53 @@ Deno.test("an error that no one foresaw is not shown to clients, and whole to on
   });
 });
 
-Deno.test("what a handler passes on from the storage is that sentence, too", async () => {
-  const thrown = [
-    new BackendError(SECRET),
-    new TaskStorageError(SECRET, { cause: new BackendError(SECRET) }),
-  ];
-  for (const error of thrown) {
-    await serve(async ({ client, old }) => {
-      const task = await client.until(await client.start("throws"));
-      const answers = [
-        task,
-        await client.rpc("tools/call", {
-          name: "answer_throws",
-          arguments: {},
-        }),
-        await old.rpc("tools/call", { name: "throws", arguments: {} }),
-      ];
-      for (const answer of answers) {
-        const text = JSON.stringify(answer);
-        assert(text.includes(SHOWN.message), text);
-        assert(!text.includes("10.0.0.7"), text);
-      }
-    }, {
-      throwing: () => {
-        throw error;
-      },
-    });
-  }
+const OF_THE_STORAGE: StorageError[] = [
+  new BackendError(SECRET),
+  new NotFoundError(makeKey("alice", "10.0.0.7")),
+  new InvalidKeyError(`the key ${SECRET} has no ":"`),
+  new QueueFullError(makeKey("alice", "10.0.0.7"), 5, 5),
+];
+
+for (const cause of OF_THE_STORAGE) {
+  Deno.test(`what a handler passes on of a ${cause.name} is one sentence to clients, and whole to onError`, async () => {
+    for (const error of [cause, new TaskStorageError(SECRET, { cause })]) {
+      await serve(async ({ client, old, errors }) => {
+        const task = await client.until(await client.start("throws"));
+        const answers = [
+          task,
+          await client.rpc("tools/call", {
+            name: "answer_throws",
+            arguments: {},
+          }),
+          await old.rpc("tools/call", { name: "throws", arguments: {} }),
+        ];
+        for (const answer of answers) {
+          const text = JSON.stringify(answer);
+          assert(text.includes(SHOWN.message), text);
+          assert(!/10\.0\.0\.7|alice/.test(text), text);
+        }
+        assertEquals(errors, [error, error, error]);
+      }, {
+        throwing: () => {
+          throw error;
+        },
+      });
+    }
+  });
+}
+
+Deno.test("what a handler throws of its own is its client's, not for onError", async () => {
+  await serve(async ({ client, old, errors }) => {
+    const { result } = await client.until(await client.start("throws"));
+    for (const { isError, content } of [result, await old.call("throws")]) {
+      assertEquals([isError, content[0].text], [true, "no such city"]);
+    }
+    assertEquals(errors, []);
+  }, {
+    throwing: () => {
+      throw new Error("no such city");
+    },
+  });
 });
 
 const NO_TEXT: [string, unknown][] = [
