@@ -11,11 +11,17 @@ import {
 } from "../../task/errors.ts";
 import { LeaseLostError } from "../../task/lease_errors.ts";
 import type { TaskUpdate } from "../../task/options.ts";
-import type { TaskRecord } from "../../task/record.ts";
+import type { JsonRpcError, TaskRecord } from "../../task/record.ts";
 import { isFinalStatus } from "../../task/status.ts";
 import type { TaskStore } from "../../task/task_store.ts";
 import { sleep, watchWithRetry } from "../../task/watch_with_retry.ts";
-import { INTERNAL_ERROR, messageOf, toClientError } from "../client_errors.ts";
+import {
+  INTERNAL_ERROR,
+  isHidden,
+  messageOf,
+  protocolErrorOf,
+  toClientError,
+} from "../client_errors.ts";
 import { handled } from "../handled.ts";
 import { startLeaseRenewal } from "../v2026_07_28/lease_renewer.ts";
 import { answersTo, ask } from "./answers.ts";
@@ -101,7 +107,11 @@ export class TaskWorker implements ExtTaskHandle {
   }
 
   fail(error: ExtTaskError): Promise<void> {
-    return handled(this.#show(this.#settle({ status: "failed", error })));
+    if (isHidden(error)) this.#options.onError(error);
+    return handled(this.#show(this.#settle({
+      status: "failed",
+      error: jsonErrorOf(error),
+    })));
   }
 
   async #ask(requests: ExtInputRequests): Promise<ExtInputResponses> {
@@ -315,6 +325,13 @@ export class TaskWorker implements ExtTaskHandle {
       }
     }
   }
+}
+
+/** An `Error` as data, whose message JSON would leave out; others as they are. */
+function jsonErrorOf(error: ExtTaskError): JsonRpcError {
+  if (!(error instanceof Error)) return error;
+  return protocolErrorOf(error) ??
+    { code: INTERNAL_ERROR, message: messageOf(error) };
 }
 
 /** Why work on a task is to stop; `undefined` if it has ended well. */

@@ -8,6 +8,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   BackendError,
+  type ExtTaskError,
   ExtTaskStore,
   type ExtTaskStoreOptions,
   MemoryBackend,
@@ -244,5 +245,41 @@ failingTest(
     };
     assertEquals(status, "failed");
     assertEquals(error.message, "what was thrown cannot be shown as text");
+  },
+);
+
+failingTest(
+  "a task that is failed with an error shows what a client may see of it",
+  async (
+    _backend,
+    store,
+    errors,
+  ) => {
+    const failWith = async (thrown: Error) => {
+      const { taskId } = await store.create({ ttlMs: 60_000, ...ALICE });
+      await store.handle(taskId).fail(thrown as unknown as ExtTaskError);
+      const task = (await store.get(taskId, ALICE))!;
+      assert(task.status === "failed");
+      return task.error;
+    };
+    const meant = Object.assign(new Error("no such city"), { code: -32001 });
+    assertEquals(await failWith(meant), {
+      code: -32001,
+      message: "no such city",
+    });
+    assertEquals(await failWith(new Error("a bug")), {
+      code: -32603,
+      message: "a bug",
+    });
+    assertEquals(errors, []);
+    const cause = new BackendError("get failed at mcp:tasks:{alice}:secret");
+    const secrets = [cause, new TaskStorageError(cause.message, { cause })];
+    for (const secret of secrets) {
+      assertEquals(await failWith(secret), {
+        code: -32603,
+        message: "the task storage failed",
+      });
+    }
+    assertEquals(errors, secrets);
   },
 );
