@@ -11,6 +11,8 @@ import {
   TaskStorageError,
 } from "../task/errors.ts";
 import type { JsonRpcError } from "../task/record.ts";
+import { handled } from "./handled.ts";
+import { requireCallback } from "./options.ts";
 
 /** JSON-RPC: the request named something that is not so. */
 export const INVALID_PARAMS = -32602;
@@ -121,10 +123,22 @@ export type OnError = ((error: unknown) => void) | undefined;
 /** Calls `onError`, which must not make errors of its own. */
 export function report(onError: OnError, error: unknown): void {
   try {
-    onError?.(error);
+    const answer: unknown = onError?.(error);
+    // It may be an async function.
+    if (answer instanceof Promise) handled(answer);
   } catch {
     // There is no one left to tell.
   }
+}
+
+/**
+ * Returns a function that calls `onError` and never throws.
+ *
+ * @throws {TypeError} If it is no function.
+ */
+export function reporterOf(onError: OnError): (error: unknown) => void {
+  requireCallback("onError", onError);
+  return (error) => report(onError, error);
 }
 
 const STORAGE_FAILED = "the task storage failed";

@@ -19,8 +19,10 @@ import type { TaskStore } from "../../task/task_store.ts";
 import {
   INVALID_PARAMS,
   isServersOwn,
+  reporterOf,
   toClientError,
 } from "../client_errors.ts";
+import { requireFunction, requireName } from "../options.ts";
 import { requireOwner, throwOwnerError } from "../owner.ts";
 import { handled } from "../handled.ts";
 import { createTaskResult, detailedTask } from "../v2026_07_28/wire.ts";
@@ -133,8 +135,8 @@ export class ExtTaskStore {
    * @param tasks Where the tasks are kept; it stays the caller's to close.
    * @param options How owners are found, and what else is not the default.
    * @throws {RangeError} If `leaseMs` is out of its range.
-   * @throws {TypeError} If `owner` is no function, `holder` is empty, or a
-   * lease is asked for and the backend keeps none.
+   * @throws {TypeError} If `owner` or `onError` is no function, `holder` no
+   * name, or a lease is asked for and the backend keeps none.
    */
   constructor(tasks: TaskStore, options: ExtTaskStoreOptions = {}) {
     const hasLeases = tasks.backend.leases !== undefined;
@@ -144,12 +146,8 @@ export class ExtTaskStore {
       holder = crypto.randomUUID(),
       onError,
     } = options;
-    if (typeof owner !== "function") {
-      throw new TypeError(`owner is a ${typeof owner}: expected a function`);
-    }
-    if (typeof holder !== "string" || holder === "") {
-      throw new TypeError("holder is empty: expected the name of this process");
-    }
+    requireFunction("owner", owner);
+    requireName("holder", holder, "the name of this process");
     if (leaseMs !== null) {
       requireInteger("leaseMs", leaseMs, 100, MAX_TIMER_MS);
       if (!hasLeases) {
@@ -158,13 +156,7 @@ export class ExtTaskStore {
         );
       }
     }
-    const report = (error: unknown) => {
-      try {
-        onError?.(error);
-      } catch {
-        // What is called with errors must not make more of them.
-      }
-    };
+    const report = reporterOf(onError);
     partsOf.set(this, {
       tasks,
       ownerOf: (principal) => nameOwner(owner, principal),
@@ -181,17 +173,11 @@ export class ExtTaskStore {
    *
    * @param identity The owner of the tasks, as the authentication says: the
    * subject of the token with its issuer, never the client id.
-   * @throws {TypeError} If it is empty or not a string.
+   * @throws {TypeError} If it is empty or not a text.
    */
   forOwner(identity: string): this {
     // A missing identity must never fall back to anything: it would be a way in.
-    if (typeof identity !== "string" || identity === "") {
-      throw new TypeError(
-        `identity is ${
-          identity === "" ? "empty" : typeof identity
-        }: expected the authenticated identity, a non-empty string`,
-      );
-    }
+    requireName("identity", identity, "the authenticated identity");
     const bound: this = Object.create(this);
     partsOf.set(bound, {
       ...partsOf.get(this)!,

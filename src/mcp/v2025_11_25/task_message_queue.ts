@@ -5,15 +5,19 @@
  * @module
  */
 
+import { requireInteger } from "../../storage/checks.ts";
 import { InvalidDataError } from "../../storage/errors.ts";
 import { makeKey } from "../../storage/keys.ts";
 import {
+  DEFAULT_QUEUE_TTL_MS,
   type MessageQueue,
   QueueFullError,
 } from "../../storage/message_queue.ts";
 import { AnonymousOwnerError } from "../../task/errors.ts";
+import { MAX_DURATION_MS } from "../../task/limits.ts";
 import { SealedQueue } from "../../task/sealed_queue.ts";
-import { report } from "../client_errors.ts";
+import { report, reporterOf } from "../client_errors.ts";
+import { quoted } from "../quoted.ts";
 import { shownError } from "./errors.ts";
 import { CallOwner, type SdkOwnerOptions } from "./owner.ts";
 import { requireNoForeignQuestion } from "./other_era.ts";
@@ -38,7 +42,10 @@ export interface SdkTaskMessageQueueOptions extends SdkOwnerOptions {
 /** What a queue is made of. */
 interface Parts {
   readonly queues: MessageQueue;
-  readonly options: SdkTaskMessageQueueOptions;
+  readonly options: {
+    readonly ttlMs: number;
+    readonly onError: (error: unknown) => void;
+  };
   readonly owner: CallOwner;
   /** What is known of the tasks of the backend. */
   readonly known: TaskOwners;
@@ -84,15 +91,31 @@ export class SdkTaskMessageQueue {
    * @param queues The queues of a store, `store.queues`, which seals messages
    * where encryption is on; or those of a backend, `backend.queues`.
    * @param options How owners are found, and what else is not the default.
+   * @throws {RangeError} If `ttlMs` is not an integer from 1.
+   * @throws {TypeError} If there are no `queues`, `resolveOwner` or `onError`
+   * is no function, or `defaultOwner` no text.
    */
   constructor(queues: MessageQueue, options: SdkTaskMessageQueueOptions = {}) {
+    if (typeof queues?.push !== "function") {
+      throw new TypeError(
+        `queues is ${
+          quoted(queues)
+        }: expected the queues of a store, store.queues`,
+      );
+    }
+    const { ttlMs = DEFAULT_QUEUE_TTL_MS } = options;
+    requireInteger("ttlMs", ttlMs, 1, MAX_DURATION_MS);
+    const onError = reporterOf(options.onError);
     const known = taskOwnersOf(queues);
     const owner = new CallOwner(options, known);
-    const { onError } = options;
-    const reporting = queues instanceof SealedQueue
-      ? queues.reportingTo((error) => report(onError, error))
-      : queues;
-    partsOf.set(this, { queues: reporting, options, owner, known });
+    partsOf.set(this, {
+      queues: queues instanceof SealedQueue
+        ? queues.reportingTo(onError)
+        : queues,
+      options: { ttlMs, onError },
+      owner,
+      known,
+    });
   }
 
   /**
@@ -100,7 +123,7 @@ export class SdkTaskMessageQueue {
    * session; of a subclass, as `SdkTaskStore.forOwner` does.
    *
    * @param identity The owner of the messages, as the authentication says.
-   * @throws {TypeError} If it is empty or not a string.
+   * @throws {TypeError} If it is empty or not a text.
    */
   forOwner(identity: string): this {
     const parts = partsOf.get(this)!;
@@ -219,7 +242,7 @@ function maxLengthOf(maxSize: number | undefined): number | undefined {
 function parseMessage(
   key: string,
   text: string,
-  { onError }: SdkTaskMessageQueueOptions,
+  { onError }: Parts["options"],
 ): SdkQueuedMessage | undefined {
   let cause: unknown;
   try {

@@ -239,11 +239,9 @@ failingTest(
         },
       }),
     );
-    const { status, error } = (await store.get(taskId, ALICE)) as {
-      status: string;
-      error: { message: string };
-    };
-    assertEquals(status, "failed");
+    const task = (await store.get(taskId, ALICE))!;
+    assert(task.status === "failed");
+    const { error } = task as { error: { message: string } };
     assertEquals(error.message, "what was thrown cannot be shown as text");
   },
 );
