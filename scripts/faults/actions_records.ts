@@ -44,6 +44,9 @@ export function aWrite(
       active: random.chance(0.5),
       expiresAt: life < 0.04
         ? Date.now() + random.integer(100, 3000)
+        // On both sides of what the end of a trace is measured by.
+        : life < 0.12
+        ? Date.now() + random.integer(10_000, 200_000)
         : life < 0.85
         ? Date.now() + HOUR_MS
         : undefined,

@@ -2,7 +2,7 @@
 
 import { type Call, isSuccess, isUnknown } from "./calls.ts";
 import { type Findings, report } from "./report.ts";
-import { ENDED_FENCE, SLACK_MS } from "./check_records.ts";
+import { SLACK_MS } from "./check_records.ts";
 import { ANY, type LeaseTruth, type State, type Truth } from "./states.ts";
 
 /** See the module. */
@@ -89,8 +89,7 @@ function checkGrant(
     report(findings, kind, key, detail, call, at);
   } else if (
     // An earlier try may have had a lease that ran out before the next one.
-    call.answer?.is === "fence" && call.answer.fence < lease!.fence &&
-    call.answer.fence !== ENDED_FENCE
+    call.answer?.is === "fence" && call.answer.fence < lease!.fence
   ) {
     const detail = `told ${call.answer.fence}, granted ${lease!.fence}`;
     report(findings, kind, key, detail, call, at);

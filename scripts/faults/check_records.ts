@@ -17,9 +17,6 @@ export interface Write {
 /** How far the clocks of a server and of this process may differ. */
 export const SLACK_MS = 25;
 
-/** What the creator of a leased record is told where its lease has ended. */
-export const ENDED_FENCE = 1;
-
 /** Every write of the truth by the operation id it is stored under. */
 export function writesOf(truth: Truth): Map<string, Write[]> {
   const writes = new Map<string, Write[]>();
@@ -185,9 +182,9 @@ function checkSuccess(call: Call, { state }: Write, findings: Findings): void {
     : answer?.is === "fence"
     ? answer.fence
     : undefined;
-  // Of a lease that has ended with its record meanwhile, no fence is known.
-  if (answer?.is === "fence" && answer.fence === ENDED_FENCE) return;
-  if (state.token === ANY) return;
+  // What has left no record has left no lease to compare with.
+  const isFence = answer?.is !== "fence" || answer.fence > 1_000_000;
+  if (state.token === ANY && isFence) return;
   const is = answer?.is === "fence" ? state.lease?.fence : state.version;
   if (told !== undefined && told !== is) {
     const detail = `told ${told}, wrote ${is}`;

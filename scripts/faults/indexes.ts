@@ -38,3 +38,35 @@ export function indexProblem(
   }
   return undefined;
 }
+
+/**
+ * Says which index of an owner ends before one of its records, or never though
+ * all of them end.
+ */
+export function indexEndProblem(
+  replay: Replay,
+  names: Names,
+  owner: string,
+): string | undefined {
+  for (const kind of ["exp", "act"] as const) {
+    const name = names.index(kind, owner);
+    const set = replay.sets.get(name);
+    if (set === undefined) continue;
+    const last = Math.max(...[...set.values()].map(scoreOf));
+    const end = replay.setEnds.get(name) ?? Infinity;
+    if (last <= end && (last === Infinity) === (end === Infinity)) continue;
+    return `the index ${kind} ends at ${end}, its last record at ${last}`;
+  }
+  const all = replay.sets.get(names.index("idx", owner))?.size ?? 0;
+  const ending = replay.sets.get(names.index("exp", owner))?.size ?? 0;
+  const end = replay.setEnds.get(names.index("idx", owner));
+  const wanted = replay.setEnds.get(names.index("exp", owner));
+  if (all === 0 || (all === ending ? end === wanted : end === undefined)) {
+    return undefined;
+  }
+  return `the index idx ends at ${end}, ${ending} of its ${all} records at ${wanted}`;
+}
+
+function scoreOf(score: string): number {
+  return Number(score.replace("+", "").replace(/^inf$/, "Infinity"));
+}

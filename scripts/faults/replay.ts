@@ -16,6 +16,8 @@ export class Replay {
   readonly sets = new Map<string, Map<string, string>>();
   readonly strings = new Map<string, string>();
   readonly lists = new Map<string, string[]>();
+  /** When sets end, in epoch milliseconds; without an entry: never. */
+  readonly setEnds = new Map<string, number>();
   /** Called before a key that is there is removed or overwritten. */
   onRemove: (key: string) => void = () => {};
   /** Called with what was taken from a list. */
@@ -49,11 +51,13 @@ export class Replay {
       case "PEXPIREAT": {
         const hash = this.hashes.get(key);
         if (hash) hash.expiresAt = Number(rest[0]);
+        if (this.sets.has(key)) this.setEnds.set(key, Number(rest[0]));
         break;
       }
       case "PERSIST": {
         const hash = this.hashes.get(key);
         if (hash) hash.expiresAt = undefined;
+        this.setEnds.delete(key);
         break;
       }
       case "ZADD": {
@@ -122,7 +126,9 @@ export class Replay {
   #removeMembers(key: string, members: readonly string[]): void {
     const set = this.sets.get(key);
     for (const member of members) set?.delete(member);
-    if (set?.size === 0) this.sets.delete(key);
+    if (set?.size !== 0) return;
+    this.sets.delete(key);
+    this.setEnds.delete(key);
   }
 
   #remove(key: string): void {
@@ -132,6 +138,7 @@ export class Replay {
     this.lists.delete(key);
     this.hashes.delete(key);
     this.sets.delete(key);
+    this.setEnds.delete(key);
     this.strings.delete(key);
   }
 }

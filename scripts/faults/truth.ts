@@ -14,7 +14,7 @@ import {
   type TruthProblem,
 } from "./states.ts";
 import { tokenOf } from "./recorder.ts";
-import { indexProblem } from "./indexes.ts";
+import { indexEndProblem, indexProblem } from "./indexes.ts";
 import { namesOf } from "./names.ts";
 import { type Hash, Replay } from "./replay.ts";
 
@@ -74,6 +74,7 @@ export function readTruth(
   for (const transaction of transactions) {
     const touched = new Set<string>();
     const members = new Set<string>();
+    const indexed = new Set<string>();
     deleted = new Map();
     removed = new Set();
     for (const command of transaction) {
@@ -97,6 +98,7 @@ export function readTruth(
         const owner = names(kind, name);
         if (owner === undefined) continue;
         for (const word of rest) members.add(`${owner}:${word}`);
+        indexed.add(owner);
       }
     }
     for (const [key, id] of deleted) {
@@ -121,6 +123,10 @@ export function readTruth(
         );
         if (problem) problems.push({ at, key, problem });
       }
+    }
+    for (const owner of indexed) {
+      const problem = indexEndProblem(replay, names, owner);
+      if (problem) problems.push({ at, key: `${owner}:`, problem });
     }
     at++;
   }

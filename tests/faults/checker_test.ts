@@ -605,6 +605,36 @@ finds("a task change that was refused and is there", [
   history.write(2, "b", { token: "p" });
 });
 
+for (
+  const [name, end] of [
+    ["ends before one of its records", [["PEXPIREAT", "mcp:act:{alice}", "5"]]],
+    ["never ends though all its records do", []],
+  ] as const
+) {
+  finds(`an index that ${name}`, ["index differs from its hash"], (history) => {
+    history.call({
+      operation: "create",
+      id: "a",
+      active: true,
+      expiresAt: 10,
+      answer: version(1),
+    });
+    history.effects(
+      ["ZADD", "mcp:idx:{alice}", "1", "t-1"],
+      ["ZADD", "mcp:exp:{alice}", "10", "t-1"],
+      ["ZADD", "mcp:act:{alice}", "10", "t-1"],
+      [
+        ...["HSET", "mcp:tasks:{alice}:t-1", "version", "1"],
+        ...["data", "~a~", "ops", "1|1|10|1.a ~00000001"],
+      ],
+      ["PEXPIREAT", "mcp:tasks:{alice}:t-1", "10"],
+      ["PEXPIREAT", "mcp:idx:{alice}", "10"],
+      ["PEXPIREAT", "mcp:exp:{alice}", "10"],
+      ...end.map((command) => [...command]),
+    );
+  });
+}
+
 finds("an error no caller expects", ["error no caller expects"], (history) => {
   history.call({
     operation: "get",

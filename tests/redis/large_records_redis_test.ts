@@ -95,10 +95,10 @@ costTest(
     const { roundTrips, sent, ran, bytes } = await costOf(renew);
     assertEquals([roundTrips, namesOf(sent)], [1, ["EVALSHA"]]);
     const record = redis.record("alice", "t-1");
-    assertEquals(ran.map(({ words }) => words.slice(0, 3)), [
+    assertEquals(ran.map(({ words }) => words.slice(0, 4)), [
       ["TIME"],
-      ["HGET", record, "lease"],
-      ["HSET", record, "lease"],
+      ["HMGET", record, "lease", "expires_at"],
+      ["HSET", record, "lease", ran[2]!.words[3]!],
     ]);
     assertEquals(ran[2]!.words.length, 4);
     assert(bytes.out < 400 && bytes.back < 20, JSON.stringify(bytes));

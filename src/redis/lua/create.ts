@@ -71,7 +71,7 @@ end
 `,
     fastInsert(
       `(not max_records or call('ZCARD', created_index) < max_records)
-    and (not max_active or string.byte(want) == 48 or actives < max_active)`,
+    and (not max_active or not active or call('ZCARD', active_index) < max_active)`,
       `if new_lease then call('HSET', record, 'lease', new_lease) end`,
       `{${REPLY.applied}, fence}`,
       "fence_entry",

@@ -18,8 +18,8 @@ import { TRACE_MS } from "./trace.ts";
  * Needs `STATE`, every record key, `want`, `expires_ms`, `deadline_ms`, `op`,
  * `mode`, `channel`, `task`, `data`.
  *
- * @param room Lua, true if the owner's quotas have room; `actives` is how many
- * active records are indexed, if this one is active.
+ * @param room Lua, true if the owner's quotas have room; `active` is whether
+ * this record is active.
  * @param extra Lua, what else to write.
  * @param answer Lua, what to return.
  * @param entries Lua, more entries for the trace.
@@ -35,7 +35,6 @@ if not version and not ops and mode == '' and expires_ms and expires_ms > now_ms
   and (not deadline_ms or now_ms <= deadline_ms) then
   local created = string.match(want, '^.|([^|]+)')
   local active = string.byte(want) == 49
-  local actives = active and call('ZCARD', active_index)
   if created and call('EXISTS', gone, record) == 0 and ${room}
     and (string.byte(op, -1) % 8 ~= 0
       or call('ZCOUNT', expiry_index, '-inf', string.format('(%.0f', now_ms)) == 0) then
