@@ -13,11 +13,19 @@ export function quoted(value: unknown): string {
   return typeof value === "function" ? "a function" : String(value);
 }
 
+/** Cuts a text where it is long. */
+export function cut(text: string): string {
+  return text.length > MAX_SHOWN ? text.slice(0, MAX_SHOWN - 1) + "…" : text;
+}
+
+/** Quotes a text only where it is long, or would not stay on its line. */
+export function quotedIfOdd(text: string): string {
+  const asQuoted = quoted(text);
+  return asQuoted === `"${text}"` ? text : asQuoted;
+}
+
 function quotedText(text: string): string {
-  const cut = text.length > MAX_SHOWN
-    ? text.slice(0, MAX_SHOWN - 1) + "…"
-    : text;
-  return JSON.stringify(cut).replace(
+  return JSON.stringify(cut(text)).replace(
     UNQUOTED,
     (char) => "\\u" + char.charCodeAt(0).toString(16).padStart(4, "0"),
   );

@@ -25,6 +25,8 @@ import {
 import { requireFunction, requireName } from "../options.ts";
 import { requireOwner, throwOwnerError } from "../owner.ts";
 import { handled } from "../handled.ts";
+import { quoted } from "../quoted.ts";
+import { requireTaskId } from "../task_id.ts";
 import { createTaskResult, detailedTask } from "../v2026_07_28/wire.ts";
 import { answer } from "./answers.ts";
 import type {
@@ -238,6 +240,7 @@ export class ExtTaskStore {
     const { tasks } = parts;
     const record = await findTask(
       parts,
+      taskId,
       access,
       (owner) => tasks.get(taskId, owner),
     );
@@ -259,6 +262,7 @@ export class ExtTaskStore {
     const { tasks } = parts;
     const record = await findTask(
       parts,
+      taskId,
       access,
       (owner) =>
         tasks.modify(
@@ -281,6 +285,7 @@ export class ExtTaskStore {
     const { tasks, workers } = parts;
     const record = await findTask(
       parts,
+      taskId,
       access,
       (owner) =>
         tasks.modify(
@@ -330,6 +335,7 @@ export class ExtTaskStore {
     const owner = ownerOfTask(parts, taskId, access);
     const record = await findTask(
       { ...parts, ownerOf: () => owner },
+      taskId,
       access,
       (owner) => parts.tasks.get(taskId, owner),
     );
@@ -368,6 +374,7 @@ function ownerOfTask(
   taskId: string,
   access: ExtTaskAccess | undefined,
 ): string {
+  requireTaskId(taskId);
   let owner = identity;
   try {
     owner ??= access === undefined
@@ -381,7 +388,7 @@ function ownerOfTask(
   throw new TaskError(
     INVALID_PARAMS,
     `task not found: ${
-      JSON.stringify(taskId)
+      quoted(taskId)
     } was not made by this process, or has expired; name its owner: handle(taskId, { principal }) or forOwner(identity).handle(taskId)`,
   );
 }
@@ -389,10 +396,12 @@ function ownerOfTask(
 /** Reads or changes a task of the caller's; `undefined` if it is not theirs. */
 async function findTask(
   { ownerOf, onError }: StoreParts,
+  taskId: string,
   access: ExtTaskAccess | undefined,
   find: (owner: string) => Promise<TaskRecord>,
 ): Promise<TaskRecord | undefined> {
   try {
+    requireTaskId(taskId);
     return await find(ownerOf(access?.principal));
   } catch (error) {
     if (errorKind(error) === "gone") return undefined;

@@ -18,6 +18,7 @@ import { MAX_DURATION_MS } from "../../task/limits.ts";
 import { SealedQueue } from "../../task/sealed_queue.ts";
 import { report, reporterOf } from "../client_errors.ts";
 import { quoted } from "../quoted.ts";
+import { isTaskId, requireTaskId } from "../task_id.ts";
 import { shownError } from "./errors.ts";
 import { CallOwner, type SdkOwnerOptions } from "./owner.ts";
 import { requireNoForeignQuestion } from "./other_era.ts";
@@ -136,6 +137,8 @@ export class SdkTaskMessageQueue {
    * Appends a message. The check for `maxSize` and the append are one step.
    *
    * @throws {Error} `Task message queue overflow: …`, if the queue is full.
+   * @throws {TaskNotFoundError} If the id is none of a task: empty, over 1,024
+   * characters, or with a lone surrogate.
    * @throws {AnonymousOwnerError} On a server with sessions, if neither the
    * call nor what this process knows of the task says an owner: the message
    * would never be read.
@@ -149,6 +152,7 @@ export class SdkTaskMessageQueue {
   ): Promise<void> {
     const { queues, options, owner } = partsOf.get(this)!;
     try {
+      requireTaskId(taskId);
       const key = makeKey(await owner.ofPusher(taskId, sessionId), taskId);
       await queues.push(key, JSON.stringify(message), {
         maxLength: maxLengthOf(maxSize),
@@ -180,6 +184,7 @@ export class SdkTaskMessageQueue {
     sessionId?: string,
   ): Promise<SdkQueuedMessage | undefined> {
     const { queues, options, owner, known } = partsOf.get(this)!;
+    if (!isTaskId(taskId)) return undefined;
     try {
       const ownerId = await owner.ofReader(sessionId);
       const key = keyFor(ownerId, taskId);
@@ -213,6 +218,7 @@ export class SdkTaskMessageQueue {
   ): Promise<SdkQueuedMessage[]> {
     const { queues, options, owner } = partsOf.get(this)!;
     try {
+      requireTaskId(taskId);
       // SDK 1.24 to 1.31 name no session here, after they have read the task
       // for the session; nothing of the answer is sent to a client.
       const key = keyFor(await owner.ofWriter(taskId, sessionId), taskId);

@@ -11,6 +11,7 @@ import type { Task } from "../../task/record.ts";
 import type { TaskStatus } from "../../task/status.ts";
 import type { TaskStore } from "../../task/task_store.ts";
 import { report, reporterOf, toClientError } from "../client_errors.ts";
+import { quotedIfOdd } from "../quoted.ts";
 import { notFound, shownError } from "./errors.ts";
 import { CallOwner, type SdkOwnerOptions } from "./owner.ts";
 import { toSdkResult, toSdkTask } from "./sdk_task.ts";
@@ -268,7 +269,9 @@ export class SdkTaskStore {
       };
     } catch (error) {
       if (!(error instanceof TaskCursorError)) throw shownError(onError, error);
-      throw new Error(`Invalid cursor: ${cursor}`, { cause: error });
+      throw new Error(`Invalid cursor: ${quotedIfOdd(`${cursor}`)}`, {
+        cause: error,
+      });
     }
   }
 }

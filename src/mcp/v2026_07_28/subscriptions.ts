@@ -14,6 +14,7 @@ import {
   RpcError,
 } from "../client_errors.ts";
 import { resolveOwner } from "../owner.ts";
+import { isTaskId } from "../task_id.ts";
 import { toRpcError } from "./errors.ts";
 import { ListenStream } from "./listen_stream.ts";
 import type {
@@ -199,6 +200,7 @@ export class TaskSubscriptions {
   }
 
   async #isThere(taskId: string, owner: string): Promise<boolean> {
+    if (!isTaskId(taskId)) return false;
     if (this.#feeds.has(taskId, owner)) return true;
     try {
       await this.#options.store.get(taskId, owner);
