@@ -79,7 +79,9 @@ export interface TasksExtensionOptions {
   readonly keepAliveMs?: number | undefined;
   /**
    * Called with what no caller is told: failures of the storage, which clients
-   * see without details, and leases that were lost. Default: not called.
+   * see without details, leases that were lost, what `owner` has thrown, and
+   * which limit has refused a listener. What it throws is ignored. Default: not
+   * called.
    */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
