@@ -1,4 +1,4 @@
-/** What a handler's end means for its task. */
+/** The meaning of a handler's end for its task. */
 
 import type { TaskUpdate } from "../../task/options.ts";
 import { protocolErrorOf } from "../client_errors.ts";
@@ -6,7 +6,7 @@ import { messageOf } from "./errors.ts";
 import type { SchemaLike } from "./sdk.ts";
 import { asObject } from "./wire.ts";
 
-/** What a tool returns: MCP's `CallToolResult`. */
+/** A tool's result: MCP's `CallToolResult`. */
 export interface TaskToolResult {
   /** The content blocks. Default: none. */
   readonly content?: readonly object[];
