@@ -1,4 +1,4 @@
-/** Promises that a caller may let go. */
+/** Promises that a caller need not await. */
 
 /**
  * Marks a promise as handled and returns it: a caller that awaits it sees its

@@ -18,11 +18,11 @@ export interface AuthInfoLike {
    * the same one: it is no owner.
    */
   readonly clientId: string;
-  /** What the token allows. */
+  /** The scopes of the token. */
   readonly scopes: readonly string[];
   /** When the token expires, in epoch seconds. */
   readonly expiresAt?: number;
-  /** What the verifier of the token added, such as the user. */
+  /** Additions of the token's verifier, such as the user. */
   readonly extra?: Readonly<Record<string, unknown>>;
 }
 

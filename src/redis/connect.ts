@@ -55,7 +55,7 @@ const CONNECT_TIMEOUT_MS = 5000;
 export interface ConnectLinkOptions {
   /** Called with what an operator should know. */
   readonly onWarning: WarningListener;
-  /** What makes a write durable, if that is asked for. */
+  /** The durability of writes, if that is asked for. */
   readonly durability?: DurabilityOptions | undefined;
 }
 

@@ -305,7 +305,7 @@ export class RedisBackend implements StorageBackend {
 }
 
 /**
- * What `connect` and `withPrefix` give the constructor in place of a client:
+ * The argument that `connect` and `withPrefix` give the constructor in place of a client:
  * options are read and checked once.
  */
 class Handover {

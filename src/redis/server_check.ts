@@ -5,7 +5,7 @@ import type { NodeClient } from "./client_like.ts";
 import type { WarningListener } from "../storage/warnings.ts";
 import { isErrorReply } from "./send_errors.ts";
 
-/** What is expected of a server, and who is told what is doubtful. */
+/** The expectations of a server, and the listener for what is doubtful. */
 export interface ServerCheckOptions {
   /** Whether the client knows the other nodes of a Cluster. */
   readonly isCluster: boolean;

@@ -146,7 +146,7 @@ export interface ListPageOptions {
 export interface DamagedRecord {
   /** The record's key. */
   readonly key: string;
-  /** What is wrong with it. */
+  /** The error found in it. */
   readonly error: InvalidDataError;
 }
 

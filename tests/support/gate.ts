@@ -28,6 +28,9 @@ export const processesEnabled: boolean = ownServerEnabled &&
 /** Whether code that reads the whole environment runs too. */
 export const wholeEnvEnabled: boolean = granted({ name: "env" });
 
+/** Whether code that reads the files of this repository runs too. */
+export const readEnabled: boolean = granted({ name: "read" });
+
 function readEnv(variable: string): string | undefined {
   return granted({ name: "env", variable })
     ? Deno.env.get(variable)

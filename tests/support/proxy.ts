@@ -7,9 +7,9 @@
 
 /** Where a connection is cut, seen from one burst of requests. */
 export type CutAt =
-  /** Before the server has got any of it: surely not carried out. */
+  /** Before the server has got any of it: surely not executed. */
   | "before request"
-  /** When the server has got half of it: surely not carried out. */
+  /** When the server has got half of it: surely not executed. */
   | "mid request"
   /** When the server has answered and the client has got nothing of it. */
   | "before reply"

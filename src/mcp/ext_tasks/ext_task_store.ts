@@ -54,7 +54,7 @@ export interface ExtTaskStoreOptions {
    */
   readonly owner?: ((principal: string | undefined) => string) | undefined;
   /**
-   * How long a task that is worked on outlives this process, in milliseconds:
+   * The time a task that is worked on outlives this process, in milliseconds:
    * `handle` takes a lease, renewed every third of it. `null`: none is taken,
    * for work that is done elsewhere; such a task waits for its end until its
    * TTL is over. Default: 30,000, or `null` if the backend keeps no leases.

@@ -1,5 +1,5 @@
 /**
- * What `@modelcontextprotocol/server/ext/tasks` hands to a task store and takes
+ * The values that `@modelcontextprotocol/server/ext/tasks` hands to a task store and takes
  * from it, by shape, as pull request 2782 of the TypeScript SDK has it. The SDK
  * is never imported, not even for its types; a test compares both where it is
  * published.
@@ -9,19 +9,19 @@
 
 import type { TaskStatus } from "../../task/status.ts";
 
-/** What a store is asked to make a task of. */
+/** The request for a new task. */
 export interface ExtCreateTaskParams {
-  /** How long the task lives, in milliseconds; `null`: without an end. */
+  /** The task's life, in milliseconds; `null`: without an end. */
   ttlMs: number | null;
-  /** How often a client should look, in milliseconds. Default: as the `TaskStore` says. */
+  /** The time between two looks of a client, in milliseconds. Default: as the `TaskStore` says. */
   pollIntervalMs?: number | undefined;
-  /** Who made the request, as the SDK sees it: the *client id* of its token. */
+  /** The maker of the request, as the SDK sees it: the *client id* of its token. */
   principal?: string | undefined;
   /** Whatever the server needs to do the work, JSON. */
   context?: Record<string, unknown> | undefined;
 }
 
-/** Who makes a request about a task, as the SDK sees it. */
+/** The maker of a request about a task, as the SDK sees it. */
 export interface ExtTaskAccess {
   /** The *client id* of the request's token; left out without one. */
   principal?: string | undefined;
@@ -33,15 +33,15 @@ export interface ExtTask {
   taskId: string;
   /** The state. */
   status: TaskStatus;
-  /** What a person may read about it. */
+  /** A text about it for a person. */
   statusMessage?: string;
   /** RFC 3339, with milliseconds. */
   createdAt: string;
   /** RFC 3339, with milliseconds. */
   lastUpdatedAt: string;
-  /** How long the task lives, in milliseconds; `null`: without an end. */
+  /** The task's life, in milliseconds; `null`: without an end. */
   ttlMs: number | null;
-  /** How often a client should look, in milliseconds. */
+  /** The time between two looks of a client, in milliseconds. */
   pollIntervalMs?: number;
 }
 
@@ -68,7 +68,7 @@ export type ExtInputResponses = Record<string, any>;
 export interface ExtTaskError {
   /** The JSON-RPC code. */
   code: number;
-  /** What went wrong. */
+  /** The error. */
   message: string;
   /** More about it. */
   data?: unknown;
@@ -76,8 +76,8 @@ export interface ExtTaskError {
 
 /**
  * The side of a task that does the work. What it writes to a task that has
- * ended or is gone is ignored. A promise of its methods may be let go: one that
- * rejects then ends no process.
+ * ended or is gone is ignored. A promise of its methods need not be awaited: a
+ * rejection then ends no process.
  */
 export interface ExtTaskHandle {
   /** The id of the task. */

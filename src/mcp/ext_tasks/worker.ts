@@ -32,17 +32,17 @@ import type {
   ExtTaskHandle,
 } from "./types.ts";
 
-/** How long to wait before a write that failed is made again. */
+/** The pause before a write that failed is made again. */
 const REWRITE_MS = 250;
 
-/** What a worker is made of. */
+/** The parts of a worker. */
 export interface WorkerOptions {
   readonly tasks: TaskStore;
   readonly taskId: string;
   readonly owner: string;
   /** The name of this process. */
   readonly holder: string;
-  /** How long the task outlives this process, in milliseconds; `null`: no lease. */
+  /** The time the task outlives this process, in milliseconds; `null`: no lease. */
   readonly leaseMs: number | null;
   readonly onError: (error: unknown) => void;
   /** Called once, when there is nothing left to do. */
@@ -56,7 +56,7 @@ interface Waiting {
   readonly reject: (reason: unknown) => void;
 }
 
-/** What a write changes; `undefined`: nothing. */
+/** The change of a write; `undefined`: nothing. */
 type Change = (latest: TaskRecord) => TaskUpdate | undefined;
 
 /** Works on one task. */

@@ -22,7 +22,7 @@ import { requireOwner, throwOwnerError } from "../owner.ts";
 import type { TaskRecord } from "../../task/record.ts";
 import type { TaskOwners } from "./task_owners.ts";
 
-/** How the owner of a call is found that is not bound to an identity. */
+/** The ways to find the owner of a call that is not bound to an identity. */
 export interface SdkOwnerOptions {
   /**
    * The owner of calls without a session, as on stdio. Default: this process,

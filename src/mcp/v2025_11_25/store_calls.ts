@@ -1,5 +1,5 @@
 /**
- * What `SdkTaskStore` asks of the `TaskStore` beneath it: reads and writes for
+ * The calls of `SdkTaskStore` to the `TaskStore` beneath it: reads and writes for
  * the owner of a call, with the errors its caller is shown.
  */
 
@@ -16,7 +16,7 @@ import type { CallOwner } from "./owner.ts";
 import { unstorablePart } from "./result_json.ts";
 import type { SdkResult } from "./types.ts";
 
-/** What a store is made of. */
+/** The parts of a store. */
 export interface StoreParts {
   readonly tasks: TaskStore;
   readonly onError: OnError;

@@ -28,7 +28,7 @@ import type { SdkQueuedMessage } from "./types.ts";
 /** Options of an {@linkcode SdkTaskMessageQueue}. */
 export interface SdkTaskMessageQueueOptions extends SdkOwnerOptions {
   /**
-   * How long messages wait whose task has no end or is not there, in
+   * The time messages wait whose task has no end or is not there, in
    * milliseconds. Default: 1 hour. All others wait as long as their task.
    */
   readonly ttlMs?: number | undefined;
@@ -40,7 +40,7 @@ export interface SdkTaskMessageQueueOptions extends SdkOwnerOptions {
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
-/** What a queue is made of. */
+/** The parts of a queue. */
 interface Parts {
   readonly queues: MessageQueue;
   readonly options: {
@@ -48,7 +48,7 @@ interface Parts {
     readonly onError: (error: unknown) => void;
   };
   readonly owner: CallOwner;
-  /** What is known of the tasks of the backend. */
+  /** The known owners of the backend's tasks. */
   readonly known: TaskOwners;
 }
 

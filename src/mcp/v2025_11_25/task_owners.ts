@@ -21,7 +21,7 @@ interface ActiveTask {
   readonly until: number;
 }
 
-/** Who owns which task, as far as this process knows. */
+/** The owners of tasks, as far as this process knows them. */
 export class TaskOwners {
   /**
    * The owner of the tasks of calls that name none: this process alone, by
@@ -35,7 +35,7 @@ export class TaskOwners {
   /** As many as have work to be done in this process: not bounded further. */
   readonly #active = new Map<string, ActiveTask>();
   readonly #ended = new Map<string, string>();
-  /** Where the sweep of tasks that have expired unseen goes on. */
+  /** The place where the sweep of tasks that have expired unseen goes on. */
   #sweep: Iterator<[string, ActiveTask]> = this.#active.entries();
 
   /** Remembers the owner of a task. */

@@ -1,5 +1,5 @@
 /**
- * What `@modelcontextprotocol/sdk` 1.24 to 1.32 hands to a task store and a message
+ * The values that `@modelcontextprotocol/sdk` 1.24 to 1.32 hands to a task store and a message
  * queue and takes from them, by shape. The SDK itself is never imported, not
  * even for its types; a test compares both.
  *
@@ -43,13 +43,13 @@ export interface SdkRequest {
   readonly params?: unknown;
 }
 
-/** What a tool asks of a new task. */
+/** A tool's wishes for a new task. */
 export interface SdkCreateTaskOptions {
-  /** How long the task shall be kept, in milliseconds; `null`: for ever. */
+  /** The time the task shall be kept, in milliseconds; `null`: indefinitely. */
   readonly ttl?: number | null | undefined;
-  /** How long a client should wait between two looks, in milliseconds. */
+  /** The time a client should wait between two looks, in milliseconds. */
   readonly pollInterval?: number | undefined;
-  /** What else the store shall keep with the task. */
+  /** Further values the store shall keep with the task. */
   readonly context?: Record<string, unknown> | undefined;
 }
 

@@ -1,15 +1,15 @@
-/** How `TasksExtension.drain` is asked, and what it answers. */
+/** The options and the answer of `TasksExtension.drain`. */
 
 /** Options of `TasksExtension.drain`. */
 export interface DrainOptions {
   /**
-   * How long draining may take, in milliseconds. Its last tenth, at most 1,000
+   * The longest time draining may take, in milliseconds. Its last tenth, at most 1,000
    * of it, is kept for failing tasks that have not finished. Default: 10,000.
    */
   readonly timeoutMs?: number | undefined;
 }
 
-/** What became of the tasks that ran when `TasksExtension.drain` was called. */
+/** The fate of the tasks that ran when `TasksExtension.drain` was called. */
 export interface DrainResult {
   /** The ids of the tasks that came to their own end. */
   readonly finished: readonly string[];

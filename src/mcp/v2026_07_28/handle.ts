@@ -1,5 +1,5 @@
 /**
- * What a task tool's handler holds: the ways to speak to the client of a task
+ * The handle of a task tool's handler: the ways to speak to the client of a task
  * that may look from any instance.
  *
  * @module
@@ -16,7 +16,7 @@ import { asObject } from "./wire.ts";
 
 /** A request to the client, as MCP defines it. */
 export interface InputRequest {
-  /** What is asked for. */
+  /** The kind of the request. */
   readonly method:
     | "elicitation/create"
     | "sampling/createMessage"
@@ -40,8 +40,8 @@ export interface RequestInputOptions {
 }
 
 /**
- * What the handler of a task tool is given besides its arguments. A promise of
- * its methods may be let go: one that rejects then ends no process.
+ * The second argument of a task tool's handler, besides the tool's arguments. A
+ * promise of its methods need not be awaited: a rejection then ends no process.
  *
  * @example Ask before deleting
  * ```ts
@@ -131,7 +131,7 @@ export class StoredTaskHandle implements TaskHandle {
   readonly #questions: Questions;
   /** The lease the handler works under: with its end, every write is refused. */
   readonly #fence: number | undefined;
-  /** What was last written: to write on top of it saves a read. */
+  /** The record last written: to write on top of it saves a read. */
   #record: TaskRecord;
 
   constructor(options: {

@@ -2,7 +2,7 @@
 
 import { errorKind } from "../../task/error_kind.ts";
 
-/** How long to wait before a renewal that failed is tried again. */
+/** The pause before a renewal that failed is tried again. */
 const RETRY_MS = 500;
 
 /**
@@ -11,9 +11,9 @@ const RETRY_MS = 500;
  */
 const RELIABLE = 0.9;
 
-/** What keeping a lease takes. */
+/** The options of a lease renewer. */
 export interface LeaseRenewalOptions {
-  /** How long a lease holds, in milliseconds. */
+  /** The time a lease holds, in milliseconds. */
   readonly leaseMs: number;
   /** When the first one was asked for, as `performance.now()` has it. */
   readonly takenAt: number;

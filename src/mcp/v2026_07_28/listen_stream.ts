@@ -10,17 +10,17 @@ import { SUBSCRIPTION_ID } from "./wire.ts";
 /** The most bytes that are handed out at once. */
 const CHUNK_BYTES = 64 * 1024;
 
-/** What a stream is made of. */
+/** The parts of a stream. */
 export interface ListenStreamOptions {
   /** The id of the request and of the subscription. */
   readonly id: string | number;
-  /** How long a reader may leave what there is to send, in milliseconds. */
+  /** The longest time a reader may leave unread what there is to send, in milliseconds. */
   readonly maxBehindMs: number;
   /** Called once, when it has ended, from either side. */
   readonly onEnd: () => void;
 }
 
-/** What is being sent: the bytes of a task, between those of this stream. */
+/** The bytes being sent: those of a task, between those of this stream. */
 interface Sending {
   readonly parts: readonly Uint8Array[];
   part: number;

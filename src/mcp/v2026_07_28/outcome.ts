@@ -1,11 +1,11 @@
-/** What a handler's end means for its task. */
+/** The meaning of a handler's end for its task. */
 
 import type { TaskUpdate } from "../../task/options.ts";
 import { messageOf, protocolErrorOf } from "../client_errors.ts";
 import type { SchemaLike } from "./sdk.ts";
 import { asObject } from "./wire.ts";
 
-/** What a tool returns: MCP's `CallToolResult`. */
+/** A tool's result: MCP's `CallToolResult`. */
 export interface TaskToolResult {
   /** The content blocks. Default: none. */
   readonly content?: readonly object[];

@@ -12,7 +12,7 @@ import { isFinalStatus } from "../../task/status.ts";
 import type { TaskStore } from "../../task/task_store.ts";
 import { sleep, watchWithRetry } from "../../task/watch_with_retry.ts";
 
-/** How long to wait before a withdrawal that failed is tried again. */
+/** The pause before a withdrawal that failed is tried again. */
 const RETRY_MS = 1000;
 
 /** Changes the task as its worker; `undefined` changes nothing. */
@@ -20,7 +20,7 @@ export type WorkerUpdate = (
   update: (latest: TaskRecord) => TaskUpdate | undefined,
 ) => Promise<void>;
 
-/** What questions are asked with. */
+/** The parts that questions need. */
 export interface QuestionsOptions {
   readonly store: TaskStore;
   readonly taskId: string;
@@ -40,7 +40,7 @@ export interface GiveUpOptions {
 /** The questions of one handler. */
 export class Questions {
   readonly #options: QuestionsOptions;
-  /** How the questions that wait are ended, all at once. */
+  /** The ends of the questions that wait, each called with a reason. */
   readonly #waiting = new Set<(reason: unknown) => void>();
   readonly #onAbort = () => this.#endAll(this.#options.signal.reason);
   readonly #usedKeys = new Set<string>();
@@ -204,7 +204,7 @@ export class Questions {
   }
 }
 
-/** What is left without some keys; `undefined` if none of them is there. */
+/** Returns the rest without some keys; `undefined` if none of them is there. */
 function without(
   entries: Readonly<Record<string, unknown>> | undefined = {},
   keys: readonly string[],

@@ -22,22 +22,22 @@ import { startLeaseRenewal } from "./lease_renewer.ts";
 import { outcomeOf, outcomeOfThrown } from "./outcome.ts";
 import type { SchemaLike } from "./sdk.ts";
 
-/** How long to wait before an outcome is written again. */
+/** The pause before an outcome is written again. */
 const REWRITE_MS = 250;
 
 /** The most time that draining keeps for failing tasks, in milliseconds. */
 const MAX_FAILING_MS = 1000;
 
-/** How much longer than that it may take, in milliseconds. */
+/** The time beyond that the last writes may take, in milliseconds. */
 const GRACE_MS = 30;
 
 /** One task to run. */
 export interface Job {
   /** The tool's name. */
   readonly tool: string;
-  /** What the client of the request can. */
+  /** The capabilities of the request's client. */
   readonly capabilities: Readonly<Record<string, unknown>>;
-  /** What the result must fit. */
+  /** The schema of the result. */
   readonly outputSchema: SchemaLike | undefined;
   /** Makes the task, as `working` and under a lease. */
   readonly create: (lease: LeaseOptions) => Promise<TaskRecord>;
@@ -60,10 +60,10 @@ interface RunningTask {
   stop(reason: unknown): void;
 }
 
-/** What draining made of a task. */
+/** The fate of a task in a drain. */
 type Outcome = keyof DrainResult;
 
-/** What a runner is made of. */
+/** The parts of a runner. */
 export interface RunnerOptions {
   readonly store: TaskStore;
   readonly holder: string;

@@ -1,5 +1,5 @@
 /**
- * What this library needs of `@modelcontextprotocol/server`, described by its
+ * The parts of `@modelcontextprotocol/server` that this library needs, described by their
  * shape: importing us loads no SDK.
  *
  * @module
@@ -7,13 +7,13 @@
 
 import type { AuthInfoLike } from "../owner.ts";
 
-/** What is known of who sent a request: the SDK's context, or a part of it. */
+/** The known sender of a request: the SDK's context, or a part of it. */
 export interface RequestContext {
   /** The session of the transport, if it has one. */
   readonly sessionId?: string;
   /** The HTTP request. */
   readonly http?: {
-    /** Who sent it, as given to `fetch(request, { authInfo })`. */
+    /** The sender, as given to `fetch(request, { authInfo })`. */
     readonly authInfo?: AuthInfoLike;
     /** The request itself. */
     readonly req?: Request;
@@ -28,9 +28,9 @@ export interface ToolCallContext extends RequestContext {
     readonly id: string | number;
     /** Aborts when the caller leaves, and with the end of the response. */
     readonly signal: AbortSignal;
-    /** What the request says of its client. */
+    /** The request's statement about its client. */
     readonly envelope?: Readonly<Record<string, unknown>>;
-    /** What the client has answered in a round before a task was made. */
+    /** The client's answers in a round before a task was made. */
     readonly inputResponses?: Readonly<Record<string, unknown>>;
   };
 }
@@ -50,15 +50,15 @@ export interface McpServerLike {
   registerTool(...args: never[]): unknown;
 }
 
-/** What `createMcpHandler` returns, as far as it is needed. */
+/** The part of `createMcpHandler`'s result that is needed. */
 export interface McpHandlerLike {
   /** Answers a request. */
   fetch(request: Request, options?: McpFetchOptions): Promise<Response>;
 }
 
-/** What may go with a request. */
+/** The options of a request. */
 export interface McpFetchOptions {
-  /** Who sent it, if you have checked that. */
+  /** The sender, if you have checked that. */
   readonly authInfo?: AuthInfoLike | undefined;
   /** The body, if it has been read and parsed before. */
   readonly parsedBody?: unknown;
@@ -76,12 +76,12 @@ export interface SchemaLike<Output = unknown> {
   readonly "~standard": {
     /** Checks a value. */
     readonly validate: (value: unknown) => unknown;
-    /** What a value is once checked; types only. */
+    /** The type of a value once checked; types only. */
     readonly types?: { readonly output: Output } | undefined;
   };
 }
 
-/** What a `tools/call` handler is called with. */
+/** The request of a `tools/call` handler. */
 export interface ToolCallRequest {
   readonly params: { readonly name: string };
 }

@@ -1,6 +1,6 @@
 /** The places for streams of one process, and of each owner in it. */
 
-/** How many there are. */
+/** The number of places. */
 export interface SlotLimits {
   /** For all owners together. */
   readonly maxSubscriptions: number;
@@ -26,7 +26,7 @@ export class SubscriptionSlots {
     this.#limits = limits;
   }
 
-  /** How many are taken. */
+  /** The number of places taken. */
   get taken(): number {
     return this.#taken;
   }

@@ -47,10 +47,10 @@ const MAX_TASK_IDS = 1000;
 /** The most tasks that are looked up at once, of one request. */
 const MAX_LOOKUPS = 16;
 
-/** How long streams have to send what is noted when all are ended. */
+/** The time streams have to send what is noted when all are ended. */
 const GRACE_MS = 1000;
 
-/** What listening needs. */
+/** The parts that listening needs. */
 export interface ListenOptions extends SlotLimits {
   readonly store: TaskStore;
   readonly owner: (ctx: RequestContext) => string | Promise<string>;
@@ -65,7 +65,7 @@ interface OpenListen {
   result: Record<string, unknown>;
 }
 
-/** What one request listens to. */
+/** The tasks one request listens to. */
 interface Subscription {
   readonly id: string | number;
   readonly taskIds: readonly string[];

@@ -13,7 +13,7 @@ import { detailedTask } from "./wire.ts";
 /** Is notified that a task has a later state than it has sent. */
 export type FeedListener = (feed: TaskFeed) => void;
 
-/** What feeds are made of. */
+/** The parts of feeds. */
 export interface TaskFeedsOptions {
   readonly store: TaskStore;
   readonly onError: (error: unknown) => void;
@@ -30,7 +30,7 @@ export class TaskFeeds {
     this.#options = options;
   }
 
-  /** How many tasks are watched. */
+  /** The number of tasks watched. */
   get size(): number {
     return this.#feeds.size;
   }

@@ -22,7 +22,7 @@ type Method = (
   ctx: ToolCallContext,
 ) => Promise<object>;
 
-/** What the methods need. */
+/** The parts that the methods need. */
 export interface TaskMethodsOptions {
   readonly store: TaskStore;
   readonly owner: (ctx: RequestContext) => string | Promise<string>;

@@ -53,29 +53,29 @@ export interface TasksExtensionOptions {
    */
   readonly owner: (ctx: RequestContext) => string | Promise<string>;
   /**
-   * How long a task outlives its worker, in milliseconds: the task of a process
+   * The time a task outlives its worker, in milliseconds: the task of a process
    * that died is failed within that time. A lease is renewed every third of
    * it. Default: 30,000.
    */
   readonly leaseMs?: number | undefined;
   /** The name of this process among all. Default: a random one. */
   readonly holder?: string | undefined;
-  /** How long a task lives, in milliseconds; `null`: without an end. Default: as the store says. */
+  /** A task's life, in milliseconds; `null`: without an end. Default: as the store says. */
   readonly ttlMs?: number | null | undefined;
-  /** How often a client should look, in milliseconds. Default: as the store says. */
+  /** The time between two looks of a client, in milliseconds. Default: as the store says. */
   readonly pollIntervalMs?: number | undefined;
   /** The most `subscriptions/listen` streams with tasks, of all owners. Default: 1,024. */
   readonly maxSubscriptions?: number | undefined;
   /** The most of them that one owner may have. Default: 64. */
   readonly maxSubscriptionsPerOwner?: number | undefined;
   /**
-   * How long the client of such a stream may leave unread what there is to
+   * The longest time the client of such a stream may leave unread what there is to
    * send, in milliseconds; then its stream is cut off. Meanwhile a change of a
    * task costs it no memory: it gets the latest state once it reads on.
    * Default: 30,000.
    */
   readonly maxBehindMs?: number | undefined;
-  /** How often such a stream shows that it lives, in milliseconds. Default: 15,000. */
+  /** The time between two signs of life of such a stream, in milliseconds. Default: 15,000. */
   readonly keepAliveMs?: number | undefined;
   /**
    * Called with what no caller is told: failures of the storage, which clients

@@ -21,7 +21,7 @@ import {
   tasksNotDeclared,
 } from "./wire.ts";
 
-/** What the arguments of a tool are, once its schema has checked them. */
+/** The type of a tool's arguments, once its schema has checked them. */
 export type ArgumentsOf<Input> = Input extends SchemaLike<infer Output> ? Output
   : Readonly<Record<string, unknown>>;
 
@@ -56,14 +56,14 @@ export type TaskToolHandler<Arguments> = (
  */
 export interface TaskToolConfig<Input = undefined> {
   /**
-   * What a client gets that does not know tasks: with `"optional"` the result,
+   * The answer to a client that does not know tasks: with `"optional"` the result,
    * since the tool runs within the request; with `"required"` error -32021.
    * Clients that know them get a task of either.
    */
   readonly task: "optional" | "required";
-  /** How long a task lives, in milliseconds. Default: as the extension says. */
+  /** A task's life, in milliseconds. Default: as the extension says. */
   readonly ttlMs?: number | null | undefined;
-  /** How often a client should look, in milliseconds. Default: as the extension says. */
+  /** The time between two looks of a client, in milliseconds. Default: as the extension says. */
   readonly pollIntervalMs?: number | undefined;
   /**
    * Called before a task is made: what it returns answers the request, and
@@ -76,7 +76,7 @@ export interface TaskToolConfig<Input = undefined> {
   ) => TaskToolResult | undefined | Promise<TaskToolResult | undefined>;
   /** A title for people. */
   readonly title?: string;
-  /** What the tool does. */
+  /** The tool's handler. */
   readonly description?: string;
   /** The schema of the arguments. */
   readonly inputSchema?: Input;
@@ -97,7 +97,7 @@ export interface TaskTool {
   readonly handler: TaskToolHandler<unknown>;
 }
 
-/** What the calls of one server object are answered with. */
+/** The parts that answer the calls of one server object. */
 export interface ToolCallsOptions {
   /** Makes a task of the tool for who sent the request. */
   readonly create: (
@@ -110,7 +110,7 @@ export interface ToolCallsOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** How a call ended, where that is not for the SDK to say. */
+/** The end of a call, where that is not for the SDK to say. */
 type Outcome = { readonly result: unknown } | { readonly error: Error };
 
 /** The task tools of one server object. */
@@ -223,7 +223,7 @@ function answered(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** What a handler holds that runs within the request, without a task. */
+/** The handle of a handler that runs within the request, without a task. */
 class InlineHandle implements TaskHandle {
   readonly taskId: undefined = undefined;
   readonly signal: AbortSignal;

@@ -13,11 +13,11 @@ import {
 
 /** The extension's name in capabilities. */
 export const TASKS_EXTENSION = "io.modelcontextprotocol/tasks";
-/** Where a request says what its client can. */
+/** The place in a request that says what its client can. */
 export const CLIENT_CAPABILITIES = "io.modelcontextprotocol/clientCapabilities";
-/** Where a notification says which subscription it belongs to. */
+/** The place in a notification that names its subscription. */
 export const SUBSCRIPTION_ID = "io.modelcontextprotocol/subscriptionId";
-/** What the other era puts into a result, and this one forbids there. */
+/** The field the other era puts into a result, and this one forbids there. */
 const RELATED_TASK = "io.modelcontextprotocol/related-task";
 
 type JsonObject = Readonly<Record<string, unknown>>;
@@ -30,7 +30,7 @@ export function declaresTasks(meta: JsonObject | undefined): boolean {
     : false;
 }
 
-/** What a request's `_meta` says its client can. */
+/** The client's capabilities, as a request's `_meta` has them. */
 export function capabilitiesOf(meta: JsonObject | undefined): JsonObject {
   return asObject(meta?.[CLIENT_CAPABILITIES]) ?? {};
 }

@@ -171,7 +171,7 @@ async function sameAnswers(backend: StorageBackend, runs: number) {
           }
         } finally {
           memory.cleanup();
-          // Those without end would stay for ever.
+          // Those without end would stay indefinitely.
           for (const id of ours.ids) {
             await tasks.delete(id, "session 1") ||
               await tasks.delete(id, "session:2");

@@ -158,7 +158,7 @@ serversTest("both_servers_restart", async ({ redis, program, a, b }) => {
   assertEquals(await onB.list(), [elsewhere.task.taskId, done, orphan]);
   const content = [{ type: "text" as const, text: "counted to 1" }];
   assertEquals(await onB.result(done), { content });
-  // Its worker died with A: who waits is told so, instead of for ever.
+  // Its worker died with A: the one who waits is told so at once.
   const error = await assertRejects(() => onB.result(orphan), McpError);
   assertEquals(error.code, -32603);
   assert(error.message.includes("worker lost"), error.message);

@@ -1,6 +1,6 @@
 /**
  * That the compiler takes our classes for the SDK's interfaces, and that
- * nobody who imports ours loads the SDK.
+ * importing ours does not load the SDK.
  *
  * @module
  */

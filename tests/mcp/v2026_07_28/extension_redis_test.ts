@@ -6,7 +6,8 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { extensionTests, Two } from "./suite/suite.ts";
+import { extensionTests } from "./suite/suite.ts";
+import { Two } from "./suite/two.ts";
 import { type RedisFixture, redisTest } from "../../support/redis_fixture.ts";
 import { waitUntil } from "../../support/wait.ts";
 import type { TaskStoreOptions } from "../../../mod.ts";

@@ -10,7 +10,8 @@ import { createMcpHandler, McpServer } from "@modelcontextprotocol/server";
 import { MemoryBackend, TasksExtension, TaskStore } from "../../../mod.ts";
 import { RpcClient } from "./client.ts";
 import { makeServer } from "./fixture.ts";
-import { extensionTests, Two } from "./suite/suite.ts";
+import { extensionTests } from "./suite/suite.ts";
+import { Two } from "./suite/two.ts";
 
 for (const { name, options = {}, body } of extensionTests) {
   Deno.test(`memory_extension: ${name}`, async () => {

@@ -55,7 +55,7 @@ processTest(
     await listening.task(taskId, "working");
     await first.kill();
     const killedMs = Date.now();
-    // Whoever only listens hears of it, too.
+    // A client that only listens is notified, too.
     const told = await listening.task(taskId, "failed");
     await listening.leave();
     assert(told.error.message.startsWith('worker lost: "first"'));

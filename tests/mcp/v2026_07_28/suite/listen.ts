@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import type { ExtensionTest } from "./suite.ts";
+import type { ExtensionTest } from "./two.ts";
 
 const SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId";
 

@@ -6,7 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type { Json, RpcClientOptions } from "../client.ts";
-import type { ExtensionTest } from "./suite.ts";
+import type { ExtensionTest } from "./two.ts";
 import { waitUntil } from "../../../support/wait.ts";
 
 /** A client that knows no tasks. */
