@@ -71,11 +71,11 @@ const partsOf = new WeakMap<SdkTaskMessageQueue, Parts>();
  *
  * @example
  * ```ts
- * import { MemoryBackend, SdkTaskMessageQueue } from "@mcp-tasks/redis";
+ * import { createTaskStore, SdkTaskMessageQueue } from "@mcp-tasks/redis";
  * import { assertEquals } from "@std/assert";
  *
- * await using backend = new MemoryBackend(); // or: await RedisBackend.connect()
- * const queue = new SdkTaskMessageQueue(backend.queues).forOwner("alice");
+ * await using tasks = await createTaskStore(); // memory; { url } for Redis
+ * const queue = new SdkTaskMessageQueue(tasks.queues!).forOwner("alice");
  * await queue.enqueue("t-1", {
  *   type: "notification",
  *   timestamp: Date.now(),
