@@ -315,6 +315,7 @@ export class ExtTaskStore {
    * signal, which aborts.
    */
   handle(taskId: string, access?: ExtTaskAccess): ExtTaskHandle {
+    requireTaskId(taskId);
     const parts = partsOf.get(this)!;
     return parts.workers.work(taskId, ownerOfTask(parts, taskId, access));
   }
@@ -374,7 +375,6 @@ function ownerOfTask(
   taskId: string,
   access: ExtTaskAccess | undefined,
 ): string {
-  requireTaskId(taskId);
   let owner = identity;
   try {
     owner ??= access === undefined
