@@ -49,6 +49,8 @@ import { TaskWatch } from "./watch.ts";
 /**
  * Tasks with owners, states and an end.
  *
+ * A method that returns a promise never throws at the call: the promise
+ * rejects. `watch` and `signalFor`, which return none, throw.
  * Every method may throw `AnonymousOwnerError`, `TaskStorageError` (with a
  * cause of `InvalidDataError` for a record that cannot be read) and, for a task
  * that is missing or another owner's, `TaskNotFoundError`. A write to a
@@ -227,12 +229,12 @@ export class TaskStore implements AsyncDisposable {
    * @throws {LeaseLostError} If `update.fence` is of a lease that has ended.
    * @throws {TaskLimitError} If the variables would be over a limit.
    */
-  update(
+  async update(
     task: TaskRef,
     ownerId: string,
     update: TaskUpdate,
   ): Promise<TaskRecord> {
-    return this.#change(
+    return await this.#change(
       task,
       ownerId,
       (record, now) => applyUpdate(this.#policy, record, update, now),
@@ -247,12 +249,12 @@ export class TaskStore implements AsyncDisposable {
    * @throws {InvalidTransitionError} If its state does not allow the change.
    * @throws {ConcurrentModificationError} If others keep writing first.
    */
-  modify(
+  async modify(
     task: TaskRef,
     ownerId: string,
     change: (record: TaskRecord) => TaskUpdate | undefined,
   ): Promise<TaskRecord> {
-    return this.#change(task, ownerId, (record, now) => {
+    return await this.#change(task, ownerId, (record, now) => {
       const update = change(record);
       return update && applyUpdate(this.#policy, record, update, now);
     });
@@ -263,13 +265,13 @@ export class TaskStore implements AsyncDisposable {
    *
    * @throws {InvalidTransitionError} If its state does not allow it.
    */
-  updateStatus(
+  async updateStatus(
     task: TaskRef,
     ownerId: string,
     status: TaskStatus,
     statusMessage?: string,
   ): Promise<TaskRecord> {
-    return this.modify(task, ownerId, (record) => ({
+    return await this.modify(task, ownerId, (record) => ({
       // No state moves to itself, but its message may change.
       status: status === record.task.status && statusMessage !== undefined
         ? undefined
@@ -283,31 +285,31 @@ export class TaskStore implements AsyncDisposable {
    *
    * @throws {TaskLimitError} If what results is over a limit.
    */
-  setVariables(
+  async setVariables(
     task: TaskRef,
     ownerId: string,
     variables: Readonly<Record<string, unknown>>,
   ): Promise<TaskRecord> {
-    return this.update(task, ownerId, { variables });
+    return await this.update(task, ownerId, { variables });
   }
 
   /** Stores a result and leaves the state as it is. */
-  setResult(
+  async setResult(
     task: TaskRef,
     ownerId: string,
     result: unknown,
   ): Promise<TaskRecord> {
-    return this.update(task, ownerId, { result: result ?? null });
+    return await this.update(task, ownerId, { result: result ?? null });
   }
 
   /** Completes a task: state, message and result in one write. */
-  completeWithResult(
+  async completeWithResult(
     task: TaskRef,
     ownerId: string,
     result: unknown,
     statusMessage?: string,
   ): Promise<TaskRecord> {
-    return this.update(task, ownerId, {
+    return await this.update(task, ownerId, {
       status: "completed",
       statusMessage: statusMessage ?? null,
       result: result ?? null,
@@ -319,13 +321,13 @@ export class TaskStore implements AsyncDisposable {
    *
    * @param statusMessage Default: the error's message.
    */
-  fail(
+  async fail(
     task: TaskRef,
     ownerId: string,
     error: JsonRpcError,
     statusMessage: string = error.message,
   ): Promise<TaskRecord> {
-    return this.update(task, ownerId, {
+    return await this.update(task, ownerId, {
       status: "failed",
       statusMessage,
       error,
@@ -333,12 +335,12 @@ export class TaskStore implements AsyncDisposable {
   }
 
   /** Cancels a task. */
-  cancel(
+  async cancel(
     task: TaskRef,
     ownerId: string,
     statusMessage?: string,
   ): Promise<TaskRecord> {
-    return this.updateStatus(task, ownerId, "cancelled", statusMessage);
+    return await this.updateStatus(task, ownerId, "cancelled", statusMessage);
   }
 
   /**
