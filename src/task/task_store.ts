@@ -43,6 +43,8 @@ import { isFinalStatus, type TaskStatus } from "./status.ts";
 import { type Change, TaskChanges } from "./task_changes.ts";
 import { TaskLeases } from "./task_leases.ts";
 import { TaskRepository } from "./task_repository.ts";
+import { checkUpdate, updateOf } from "./update_checks.ts";
+import { requireFunction } from "./value_kind.ts";
 import { waitForTask, type WaitOptions } from "./wait.ts";
 import { TaskWatch } from "./watch.ts";
 
@@ -228,12 +230,14 @@ export class TaskStore implements AsyncDisposable {
    * @throws {InvalidTransitionError} If its state does not allow it.
    * @throws {LeaseLostError} If `update.fence` is of a lease that has ended.
    * @throws {TaskLimitError} If the variables would be over a limit.
+   * @throws {TypeError} If `update` is no plain object.
    */
   async update(
     task: TaskRef,
     ownerId: string,
     update: TaskUpdate,
   ): Promise<TaskRecord> {
+    checkUpdate("update is", update);
     return await this.#change(
       task,
       ownerId,
@@ -245,7 +249,9 @@ export class TaskStore implements AsyncDisposable {
    * Changes a task by what it is: `change` is called with the record as it is
    * stored, and again with a later one where others write first.
    *
-   * @param change Returns what is to change; `undefined`: nothing.
+   * @param change Returns what is to change; `undefined`: nothing. It cannot be
+   * `async`: nothing waits for it.
+   * @throws {TypeError} If it returns anything else; nothing is written then.
    * @throws {InvalidTransitionError} If its state does not allow the change.
    * @throws {ConcurrentModificationError} If others keep writing first.
    */
@@ -254,8 +260,9 @@ export class TaskStore implements AsyncDisposable {
     ownerId: string,
     change: (record: TaskRecord) => TaskUpdate | undefined,
   ): Promise<TaskRecord> {
+    requireFunction("change", change);
     return await this.#change(task, ownerId, (record, now) => {
-      const update = change(record);
+      const update = updateOf(change, record);
       return update && applyUpdate(this.#policy, record, update, now);
     });
   }
