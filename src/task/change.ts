@@ -7,10 +7,11 @@ import { isoTime, parseTime } from "../util/time.ts";
 import { InvalidTransitionError } from "./errors.ts";
 import { toJsonValue } from "./json_value.ts";
 import { LeaseLostError } from "./lease_errors.ts";
-import { mergeVariables, type TaskLimits } from "./limits.ts";
+import type { TaskLimits } from "./limits.ts";
 import type { TaskUpdate } from "./options.ts";
 import type { JsonRpcError, Task, TaskRecord } from "./record.ts";
 import { canTransition, isFinalStatus, type TaskStatus } from "./status.ts";
+import { mergeVariables } from "./variables.ts";
 
 /** The part of a store's policy that concerns changes. */
 export interface ChangePolicy {
@@ -53,7 +54,7 @@ export function applyUpdate(
     changed.result = toJsonValue(update.result) ?? null;
   }
   if (update.error) changed.error = toJsonValue(update.error) as JsonRpcError;
-  if (update.variables) {
+  if (update.variables !== undefined) {
     changed.variables = mergeVariables(
       policy.limits,
       record.variables,

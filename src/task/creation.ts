@@ -5,9 +5,10 @@ import { newOperationId } from "../storage/operation_id.ts";
 import { isoTime } from "../util/time.ts";
 import { nextCreatedOrder } from "./creation_order.ts";
 import type { Fingerprints } from "./fingerprint.ts";
-import { checkTtl, mergeVariables, type TaskLimits } from "./limits.ts";
+import { checkTtl, type TaskLimits } from "./limits.ts";
 import type { CreateTaskOptions } from "./options.ts";
 import type { TaskRecord } from "./record.ts";
+import { mergeVariables } from "./variables.ts";
 
 /** The part of a store's policy that concerns new tasks. */
 export interface CreationPolicy {
@@ -36,7 +37,7 @@ export async function newTask(
     pollIntervalMs: pollInterval = policy.pollIntervalMs,
     statusMessage,
     request,
-    variables,
+    variables = {},
   } = options;
   requireInteger("pollIntervalMs", pollInterval, 1);
   const ttl = checkTtl(limits, options.ttlMs);
@@ -58,7 +59,7 @@ export async function newTask(
       pollInterval,
     },
     ownerId,
-    variables: variables ? mergeVariables(limits, {}, variables) : {},
+    variables: mergeVariables(limits, {}, variables),
     result: null,
     requestMethod,
     expiresAt: ttl === null ? null : isoTime(now + ttl),

@@ -45,6 +45,7 @@ import { TaskLeases } from "./task_leases.ts";
 import { TaskRepository } from "./task_repository.ts";
 import { checkUpdate, updateOf } from "./update_checks.ts";
 import { requireFunction } from "./value_kind.ts";
+import { requireVariables } from "./variables.ts";
 import { waitForTask, type WaitOptions } from "./wait.ts";
 import { TaskWatch } from "./watch.ts";
 
@@ -288,15 +289,19 @@ export class TaskStore implements AsyncDisposable {
   }
 
   /**
-   * Merges variables into a task; `null` deletes a name.
+   * Merges variables into a task; `null` deletes a name. The limits are about
+   * what is stored: a date is a string, an object with `toJSON` what that
+   * returns.
    *
    * @throws {TaskLimitError} If what results is over a limit.
+   * @throws {TypeError} If `variables` is no plain object of names and values.
    */
   async setVariables(
     task: TaskRef,
     ownerId: string,
     variables: Readonly<Record<string, unknown>>,
   ): Promise<TaskRecord> {
+    requireVariables(variables);
     return await this.update(task, ownerId, { variables });
   }
 
