@@ -9,6 +9,7 @@ import { toJsonValue } from "./json_value.ts";
 import { LeaseLostError } from "./lease_errors.ts";
 import type { TaskLimits } from "./limits.ts";
 import type { TaskUpdate } from "./options.ts";
+import { quoted } from "./quoted.ts";
 import type { JsonRpcError, Task, TaskRecord } from "./record.ts";
 import { canTransition, isFinalStatus, type TaskStatus } from "./status.ts";
 import { mergeVariables } from "./variables.ts";
@@ -102,7 +103,7 @@ export function failForLostWorker(
 ): TaskRecord {
   const time = isoTime(now);
   const statusMessage = `worker lost: ${
-    JSON.stringify(holder)
+    quoted(holder)
   } has not renewed its lease in time`;
   return retain(policy, {
     ...record,

@@ -34,6 +34,7 @@ import type {
   TaskStoreOptions,
   TaskUpdate,
 } from "./options.ts";
+import { quoted } from "./quoted.ts";
 import type { JsonRpcError, TaskRecord } from "./record.ts";
 import { Sealer } from "./seal.ts";
 import { SealedQueue } from "./sealed_queue.ts";
@@ -120,7 +121,7 @@ export class TaskStore implements AsyncDisposable {
     if (retention !== "creation" && retention !== "completion") {
       throw new RangeError(
         `retention is ${
-          JSON.stringify(retention)
+          quoted(retention)
         }: expected "creation" or "completion"`,
       );
     }

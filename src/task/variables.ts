@@ -4,6 +4,7 @@ import { utf8Bytes } from "../storage/checks.ts";
 import { setField, toJsonValue } from "./json_value.ts";
 import { TaskLimitError } from "./limit_errors.ts";
 import type { TaskLimits } from "./limits.ts";
+import { quoted } from "./quoted.ts";
 import { isPlainObject, kindOf } from "./value_kind.ts";
 
 /**
@@ -62,7 +63,7 @@ function checkValue(
       "maxVariableDepth",
       limits.maxVariableDepth,
       depth,
-      `the depth of variable ${JSON.stringify(name)}`,
+      `the depth of variable ${quoted(name)}`,
     );
   }
   if (typeof value === "string") checkString(limits, value);
