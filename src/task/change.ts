@@ -54,7 +54,9 @@ export function applyUpdate(
   if (update.result !== undefined) {
     changed.result = toJsonValue(update.result) ?? null;
   }
-  if (update.error) changed.error = toJsonValue(update.error) as JsonRpcError;
+  if (update.error !== undefined) {
+    changed.error = toJsonValue(update.error) as JsonRpcError;
+  }
   if (update.variables !== undefined) {
     changed.variables = mergeVariables(
       policy.limits,
@@ -63,7 +65,7 @@ export function applyUpdate(
     );
   }
   if (update.inputResponses === null) delete changed.inputResponses;
-  else if (update.inputResponses) {
+  else if (update.inputResponses !== undefined) {
     changed.inputResponses = toJsonValue(update.inputResponses) as InputMap;
   }
   // What is asked of the client is there only while the task waits for it.

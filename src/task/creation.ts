@@ -6,6 +6,7 @@ import { isoTime } from "../util/time.ts";
 import { nextCreatedOrder } from "./creation_order.ts";
 import type { Fingerprints } from "./fingerprint.ts";
 import { checkTtl, type TaskLimits } from "./limits.ts";
+import { optional, requireText } from "./argument_checks.ts";
 import type { CreateTaskOptions } from "./options.ts";
 import type { TaskRecord } from "./record.ts";
 import { mergeVariables } from "./variables.ts";
@@ -39,6 +40,9 @@ export async function newTask(
     request,
     variables = {},
   } = options;
+  requireText("taskId", taskId);
+  requireText("requestMethod", requestMethod);
+  optional(requireText, "statusMessage", statusMessage);
   requireInteger("pollIntervalMs", pollInterval, 1);
   const ttl = checkTtl(limits, options.ttlMs);
   // Before anything is awaited: tasks keep the order of the calls.

@@ -2,6 +2,7 @@
 
 import { requireInteger } from "../storage/checks.ts";
 import { TaskLimitError } from "./limit_errors.ts";
+import { requireNames } from "./argument_checks.ts";
 
 /** The limits of a store. Larger requests are refused, never cut down. */
 export interface TaskLimits {
@@ -27,18 +28,26 @@ export interface TaskLimits {
 /** Beyond it there are no dates: some three thousand years. */
 export const MAX_DURATION_MS = 1e14;
 
-/** Fills in the default of every limit that was not given. */
+const DEFAULTS: Required<TaskLimits> = {
+  maxTasksPerOwner: 1000,
+  maxActiveTasksPerOwner: 100,
+  defaultTtlMs: 60 * 60 * 1000,
+  maxTtlMs: 24 * 60 * 60 * 1000,
+  maxVariablesBytes: 1024 * 1024,
+  maxVariableDepth: 10,
+  maxStringBytes: 64 * 1024,
+};
+
+/**
+ * Fills in the default of every limit that was not given.
+ *
+ * @throws {TypeError} If a limit has another type, or an unknown name: it
+ * would limit nothing.
+ * @throws {RangeError} If it is out of its range.
+ */
 export function resolveLimits(limits: TaskLimits): Required<TaskLimits> {
-  const all = {
-    maxTasksPerOwner: 1000,
-    maxActiveTasksPerOwner: 100,
-    defaultTtlMs: 60 * 60 * 1000,
-    maxTtlMs: 24 * 60 * 60 * 1000,
-    maxVariablesBytes: 1024 * 1024,
-    maxVariableDepth: 10,
-    maxStringBytes: 64 * 1024,
-    ...limits,
-  };
+  requireNames("limits", limits, Object.keys(DEFAULTS));
+  const all = { ...DEFAULTS, ...limits };
   for (const [name, value] of Object.entries(all)) {
     if (name === "maxTtlMs" && value === Infinity) continue;
     if (name === "defaultTtlMs" && value === null) continue;

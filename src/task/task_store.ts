@@ -7,7 +7,7 @@
  */
 
 import type { StorageBackend } from "../storage/backend.ts";
-import { requireInteger } from "../storage/checks.ts";
+import { checkLease, requireInteger } from "../storage/checks.ts";
 import type { MessageQueue } from "../storage/message_queue.ts";
 import type { StepStorage } from "../storage/steps.ts";
 import { taskAbortSignal } from "./abort_signal.ts";
@@ -24,6 +24,17 @@ import { Keyring } from "./keyring.ts";
 import { LeaseHolders } from "./lease_holders.ts";
 import { LeaseLooks } from "./lease_looks.ts";
 import { checkTtl, resolveLimits, type TaskLimits } from "./limits.ts";
+import {
+  leaseRequest,
+  optional,
+  requireFunction,
+  requireObject,
+  requireOptions,
+  requireSignal,
+  requireStatus,
+  requireText,
+} from "./argument_checks.ts";
+import { checkStoreOptions, requireBackend } from "./option_checks.ts";
 import type {
   CreateTaskOptions,
   LeaseOptions,
@@ -34,7 +45,6 @@ import type {
   TaskStoreOptions,
   TaskUpdate,
 } from "./options.ts";
-import { quoted } from "./quoted.ts";
 import type { JsonRpcError, TaskRecord } from "./record.ts";
 import { Sealer } from "./seal.ts";
 import { SealedQueue } from "./sealed_queue.ts";
@@ -45,7 +55,6 @@ import { type Change, TaskChanges } from "./task_changes.ts";
 import { TaskLeases } from "./task_leases.ts";
 import { TaskRepository } from "./task_repository.ts";
 import { checkUpdate, updateOf } from "./update_checks.ts";
-import { requireFunction } from "./value_kind.ts";
 import { requireVariables } from "./variables.ts";
 import { waitForTask, type WaitOptions } from "./wait.ts";
 import { TaskWatch } from "./watch.ts";
@@ -54,8 +63,8 @@ import { TaskWatch } from "./watch.ts";
  * Tasks with owners, states and an end.
  *
  * A method that returns a promise never throws at the call: the promise
- * rejects. `watch` and `signalFor`, which return none, throw.
- * Every method may throw `AnonymousOwnerError`, `TaskStorageError` (with a
+ * rejects. An argument of another type is a `TypeError`, one out of its range a
+ * `RangeError`, and nothing is written. Every method may throw `AnonymousOwnerError`, `TaskStorageError` (with a
  * cause of `InvalidDataError` for a record that cannot be read) and, for a task
  * that is missing or another owner's, `TaskNotFoundError`. A write to a
  * task in a final state throws `InvalidTransitionError`. Every mutation takes
@@ -105,8 +114,11 @@ export class TaskStore implements AsyncDisposable {
    * @param backend The storage of the records.
    * @param options Limits and policy.
    * @throws {RangeError} If an option is out of its range.
+   * @throws {TypeError} If an option has another type, or an unknown name.
    */
   constructor(backend: StorageBackend, options: TaskStoreOptions = {}) {
+    requireBackend(backend);
+    checkStoreOptions(options);
     const {
       limits = {},
       allowAnonymous = false,
@@ -116,15 +128,6 @@ export class TaskStore implements AsyncDisposable {
       maxWriteAttempts = 100,
       clock = Date.now,
     } = options;
-    requireInteger("pollIntervalMs", pollIntervalMs, 1);
-    requireInteger("maxWriteAttempts", maxWriteAttempts, 1);
-    if (retention !== "creation" && retention !== "completion") {
-      throw new RangeError(
-        `retention is ${
-          quoted(retention)
-        }: expected "creation" or "completion"`,
-      );
-    }
     this.#backend = backend;
     this.#policy = { limits: resolveLimits(limits), retention };
     const keyring = encryption && new Keyring(encryption.keys);
@@ -183,7 +186,10 @@ export class TaskStore implements AsyncDisposable {
     options: CreateTaskOptions = {},
   ): Promise<TaskRecord> {
     const owner = this.#owner(ownerId);
-    const { lease } = options;
+    requireOptions(options);
+    const lease = options.lease === undefined
+      ? undefined
+      : leaseRequest(options.lease);
     const record = await newTask(owner, requestMethod, options, {
       limits: this.limits,
       pollIntervalMs: this.#pollIntervalMs,
@@ -221,6 +227,7 @@ export class TaskStore implements AsyncDisposable {
    * @throws {TaskNotFoundError} If it is missing, expired or another owner's.
    */
   async get(taskId: string, ownerId: string): Promise<TaskRecord> {
+    requireText("taskId", taskId);
     const record = await this.#records.find(taskId, this.#owner(ownerId));
     if (record === undefined) throw new TaskNotFoundError(taskId);
     return record;
@@ -239,11 +246,11 @@ export class TaskStore implements AsyncDisposable {
     ownerId: string,
     update: TaskUpdate,
   ): Promise<TaskRecord> {
-    checkUpdate("update is", update);
+    const checked = checkUpdate("update is", update);
     return await this.#change(
       task,
       ownerId,
-      (record, now) => applyUpdate(this.#policy, record, update, now),
+      (record, now) => applyUpdate(this.#policy, record, checked, now),
     );
   }
 
@@ -280,6 +287,7 @@ export class TaskStore implements AsyncDisposable {
     status: TaskStatus,
     statusMessage?: string,
   ): Promise<TaskRecord> {
+    requireStatus("status", status);
     return await this.modify(task, ownerId, (record) => ({
       // No state moves to itself, but its message may change.
       status: status === record.task.status && statusMessage !== undefined
@@ -338,11 +346,12 @@ export class TaskStore implements AsyncDisposable {
     task: TaskRef,
     ownerId: string,
     error: JsonRpcError,
-    statusMessage: string = error.message,
+    statusMessage?: string,
   ): Promise<TaskRecord> {
+    requireObject("error", error);
     return await this.update(task, ownerId, {
       status: "failed",
-      statusMessage,
+      statusMessage: statusMessage ?? error.message,
       error,
     });
   }
@@ -380,6 +389,7 @@ export class TaskStore implements AsyncDisposable {
     ownerId: string,
     options: ListTasksOptions = {},
   ): Promise<TaskPage> {
+    requireOptions(options);
     return await this.#records.page(this.#owner(ownerId), options);
   }
 
@@ -402,7 +412,10 @@ export class TaskStore implements AsyncDisposable {
     ownerId: string,
     options: { readonly ttlMs: number },
   ): Promise<TaskRecord> {
-    const ttlMs = checkTtl(this.limits, options.ttlMs)!;
+    requireOptions(options);
+    const { ttlMs } = options;
+    requireInteger("ttlMs", ttlMs, 1);
+    checkTtl(this.limits, ttlMs);
     return await this.#change(
       task,
       ownerId,
@@ -426,7 +439,8 @@ export class TaskStore implements AsyncDisposable {
     ownerId: string,
     options: LeaseOptions,
   ): Promise<TaskRecord> {
-    return await this.#leases.take(task, this.#owner(ownerId), options);
+    const request = leaseRequest(options);
+    return await this.#leases.take(task, this.#owner(ownerId), request);
   }
 
   /**
@@ -442,7 +456,8 @@ export class TaskStore implements AsyncDisposable {
     ownerId: string,
     options: LeaseOptions,
   ): Promise<TaskRecord> {
-    return await this.#leases.renew(task, this.#owner(ownerId), options);
+    const request = leaseRequest(options);
+    return await this.#leases.renew(task, this.#owner(ownerId), request);
   }
 
   /**
@@ -457,7 +472,8 @@ export class TaskStore implements AsyncDisposable {
     ownerId: string,
     options: ReleaseOptions,
   ): Promise<boolean> {
-    const { holder } = options;
+    requireOptions(options);
+    const { holder } = checkLease({ holder: options.holder, forMs: 1 });
     return await this.#leases.release(task, this.#owner(ownerId), holder);
   }
 
@@ -472,6 +488,9 @@ export class TaskStore implements AsyncDisposable {
     ownerId: string,
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): AsyncIterableIterator<TaskRecord> {
+    requireText("taskId", taskId);
+    requireOptions(options);
+    optional(requireSignal, "signal", options.signal);
     return new TaskWatch({
       records: this.#records,
       looks: this.#looks,
@@ -496,6 +515,8 @@ export class TaskStore implements AsyncDisposable {
     ownerId: string,
     options: WaitOptions,
   ): Promise<TaskRecord> {
+    requireText("taskId", taskId);
+    requireOptions(options);
     return await waitForTask(
       taskId,
       this.#clock,
@@ -511,6 +532,8 @@ export class TaskStore implements AsyncDisposable {
    * ends otherwise ends the signal without aborting it.
    */
   signalFor(taskId: string, ownerId: string): AbortSignal {
+    requireText("taskId", taskId);
+    requireText("ownerId", ownerId);
     return taskAbortSignal(
       taskId,
       this.#clock,
@@ -534,6 +557,7 @@ export class TaskStore implements AsyncDisposable {
   }
 
   #owner(ownerId: string): string {
+    requireText("ownerId", ownerId);
     const anonymous = ownerId === "" || ownerId === "local";
     if (anonymous && !this.#allowAnonymous) {
       throw new AnonymousOwnerError(ownerId);

@@ -30,9 +30,3 @@ export function kindOf(value: unknown): string {
     ? `an instance of ${name}`
     : "an instance of a class";
 }
-
-/** Throws unless the value is a function. */
-export function requireFunction(name: string, value: unknown): void {
-  if (typeof value === "function") return;
-  throw new TypeError(`${name} is ${kindOf(value)}: expected a function`);
-}
