@@ -440,7 +440,10 @@ export class TaskStore implements AsyncDisposable {
     options: LeaseOptions,
   ): Promise<TaskRecord> {
     const request = leaseRequest(options);
-    return await this.#leases.take(task, this.#owner(ownerId), request);
+    const owner = this.#owner(ownerId);
+    const leased = await this.#leases.take(task, owner, request);
+    this.#looks.leased(leased);
+    return leased;
   }
 
   /**
@@ -457,7 +460,10 @@ export class TaskStore implements AsyncDisposable {
     options: LeaseOptions,
   ): Promise<TaskRecord> {
     const request = leaseRequest(options);
-    return await this.#leases.renew(task, this.#owner(ownerId), request);
+    const owner = this.#owner(ownerId);
+    const leased = await this.#leases.renew(task, owner, request);
+    this.#looks.leased(leased);
+    return leased;
   }
 
   /**
@@ -480,6 +486,10 @@ export class TaskStore implements AsyncDisposable {
   /**
    * Yields the task as it is, then every later version; ends when it is
    * deleted or expires. It rides on events and does not poll.
+   *
+   * A task whose lease runs out fails, and is yielded so, when its lease ends.
+   * No event tells of a lease: if another instance took it after the last
+   * version that was seen here, that may be up to 30 seconds later.
    *
    * @throws {TaskNotFoundError} At the first step, if there is no such task.
    */
@@ -529,7 +539,9 @@ export class TaskStore implements AsyncDisposable {
    * A signal for the worker of a task, wherever it runs: it aborts when the
    * task is cancelled, expires, is deleted or has failed for a lost lease, by
    * event and at once. Its reason is the `TaskError` that says so. A task that
-   * ends otherwise ends the signal without aborting it.
+   * ends otherwise ends the signal without aborting it. A lease that another
+   * instance has taken since, and lost, may be up to 30 seconds late: see
+   * `watch`.
    */
   signalFor(taskId: string, ownerId: string): AbortSignal {
     requireText("taskId", taskId);
