@@ -11,6 +11,8 @@ import {
   TaskStorageError,
 } from "../task/errors.ts";
 import type { JsonRpcError } from "../task/record.ts";
+import { handled } from "./handled.ts";
+import { requireCallback } from "./options.ts";
 
 /** JSON-RPC: the request named something that is not so. */
 export const INVALID_PARAMS = -32602;
@@ -54,17 +56,21 @@ export function missingCapability(
  * zero are JSON-RPC's; a `DOMException` or a driver's error has others.
  */
 export function protocolErrorOf(thrown: unknown): JsonRpcError | undefined {
-  if (!(thrown instanceof Error)) return undefined;
-  const { code, data } = thrown as { code?: unknown; data?: unknown };
-  if (!Number.isSafeInteger(code)) return undefined;
-  const named = thrown.name === "ProtocolError" || thrown.name === "McpError";
-  if (!named && (code as number) >= 0) return undefined;
-  const { message } = toClientError(thrown);
-  return {
-    code: code as number,
-    message,
-    ...(data === undefined ? {} : { data }),
-  };
+  try {
+    if (!(thrown instanceof Error)) return undefined;
+    const { code, data } = thrown as { code?: unknown; data?: unknown };
+    if (!Number.isSafeInteger(code)) return undefined;
+    const named = thrown.name === "ProtocolError" || thrown.name === "McpError";
+    if (!named && (code as number) >= 0) return undefined;
+    return {
+      code: code as number,
+      message: messageOf(thrown),
+      ...(data === undefined ? {} : { data }),
+    };
+  } catch {
+    // A getter of its own has failed: it says no code.
+    return undefined;
+  }
 }
 
 /**
@@ -82,6 +88,28 @@ export function toClientError<Thrown>(error: Thrown): Thrown | TaskError {
     : error;
 }
 
+/**
+ * Returns the message a client may see of what was thrown. It never throws:
+ * there are objects that cannot be made text, and getters that fail.
+ */
+export function messageOf(thrown: unknown): string {
+  try {
+    const shown = toClientError(thrown);
+    return String(shown instanceof Error ? shown.message : shown);
+  } catch {
+    return "what was thrown cannot be shown as text";
+  }
+}
+
+/** Whether a client is shown less of what a handler threw than it says. */
+export function isHidden(thrown: unknown): boolean {
+  try {
+    return toClientError(thrown) !== thrown;
+  } catch {
+    return false;
+  }
+}
+
 /** Whether an error says more of the server than of the request. */
 export function isServersOwn(error: unknown): boolean {
   return error instanceof StorageError ||
@@ -95,10 +123,22 @@ export type OnError = ((error: unknown) => void) | undefined;
 /** Calls `onError`, which must not make errors of its own. */
 export function report(onError: OnError, error: unknown): void {
   try {
-    onError?.(error);
+    const answer: unknown = onError?.(error);
+    // It may be an async function.
+    if (answer instanceof Promise) handled(answer);
   } catch {
     // There is no one left to tell.
   }
+}
+
+/**
+ * Returns a function that calls `onError` and never throws.
+ *
+ * @throws {TypeError} If it is no function.
+ */
+export function reporterOf(onError: OnError): (error: unknown) => void {
+  requireCallback("onError", onError);
+  return (error) => report(onError, error);
 }
 
 const STORAGE_FAILED = "the task storage failed";

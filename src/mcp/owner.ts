@@ -6,6 +6,7 @@
  */
 
 import { TaskError } from "../task/errors.ts";
+import { isWellFormed } from "../util/well_formed.ts";
 import { INTERNAL_ERROR, protocolErrorOf } from "./client_errors.ts";
 
 /** The verified token of a request, as both SDKs hand it on. */
@@ -99,12 +100,26 @@ export async function resolveOwner<Context>(
   ctx: Context,
 ): Promise<string> {
   try {
-    const found: unknown = await owner(ctx);
-    if (typeof found === "string") return found;
-    throw new TypeError(`the owner is ${typeof found}: expected a string`);
+    return requireOwner(await owner(ctx));
   } catch (cause) {
     return throwOwnerError(cause);
   }
+}
+
+/**
+ * Returns what the host has named as an owner.
+ *
+ * @throws {TypeError} If it cannot be one.
+ */
+export function requireOwner(found: unknown): string {
+  if (typeof found !== "string") {
+    const kind = found === null ? "null" : typeof found;
+    throw new TypeError(`the owner is ${kind}: expected a string`);
+  }
+  if (isWellFormed(found)) return found;
+  throw new TypeError(
+    `the owner ${JSON.stringify(found)} has a lone surrogate: expected text`,
+  );
 }
 
 /** Throws what a client may see of an error of the host's own code. */

@@ -16,7 +16,17 @@ import { MAX_DURATION_MS } from "../../task/limits.ts";
 import type { TaskRecord } from "../../task/record.ts";
 import { isFinalStatus } from "../../task/status.ts";
 import type { TaskStore } from "../../task/task_store.ts";
-import { INVALID_PARAMS, toClientError } from "../client_errors.ts";
+import {
+  INVALID_PARAMS,
+  isServersOwn,
+  reporterOf,
+  toClientError,
+} from "../client_errors.ts";
+import { requireFunction, requireName } from "../options.ts";
+import { requireOwner, throwOwnerError } from "../owner.ts";
+import { handled } from "../handled.ts";
+import { quoted } from "../quoted.ts";
+import { requireTaskId } from "../task_id.ts";
 import { createTaskResult, detailedTask } from "../v2026_07_28/wire.ts";
 import { answer } from "./answers.ts";
 import type {
@@ -38,7 +48,9 @@ export interface ExtTaskStoreOptions {
    * the same application has the same one, and would see each other's tasks.
    * Only where a client has one user, or your verifier puts the user there, is
    * it a person's. `""` names no one: such calls are refused, unless the
-   * `TaskStore` has `allowAnonymous`. Default: the principal.
+   * `TaskStore` has `allowAnonymous`. An error it throws answers the request if
+   * it has a JSON-RPC code, and is otherwise for `onError` alone. Default: the
+   * principal.
    */
   readonly owner?: ((principal: string | undefined) => string) | undefined;
   /**
@@ -125,8 +137,8 @@ export class ExtTaskStore {
    * @param tasks Where the tasks are kept; it stays the caller's to close.
    * @param options How owners are found, and what else is not the default.
    * @throws {RangeError} If `leaseMs` is out of its range.
-   * @throws {TypeError} If `owner` is no function, `holder` is empty, or a
-   * lease is asked for and the backend keeps none.
+   * @throws {TypeError} If `owner` or `onError` is no function, `holder` no
+   * name, or a lease is asked for and the backend keeps none.
    */
   constructor(tasks: TaskStore, options: ExtTaskStoreOptions = {}) {
     const hasLeases = tasks.backend.leases !== undefined;
@@ -136,12 +148,8 @@ export class ExtTaskStore {
       holder = crypto.randomUUID(),
       onError,
     } = options;
-    if (typeof owner !== "function") {
-      throw new TypeError(`owner is a ${typeof owner}: expected a function`);
-    }
-    if (typeof holder !== "string" || holder === "") {
-      throw new TypeError("holder is empty: expected the name of this process");
-    }
+    requireFunction("owner", owner);
+    requireName("holder", holder, "the name of this process");
     if (leaseMs !== null) {
       requireInteger("leaseMs", leaseMs, 100, MAX_TIMER_MS);
       if (!hasLeases) {
@@ -150,16 +158,10 @@ export class ExtTaskStore {
         );
       }
     }
-    const report = (error: unknown) => {
-      try {
-        onError?.(error);
-      } catch {
-        // What is called with errors must not make more of them.
-      }
-    };
+    const report = reporterOf(onError);
     partsOf.set(this, {
       tasks,
-      ownerOf: owner,
+      ownerOf: (principal) => nameOwner(owner, principal),
       onError: report,
       workers: new TaskWorkers({ tasks, holder, leaseMs, onError: report }),
     });
@@ -173,17 +175,11 @@ export class ExtTaskStore {
    *
    * @param identity The owner of the tasks, as the authentication says: the
    * subject of the token with its issuer, never the client id.
-   * @throws {TypeError} If it is empty or not a string.
+   * @throws {TypeError} If it is empty or not a text.
    */
   forOwner(identity: string): this {
     // A missing identity must never fall back to anything: it would be a way in.
-    if (typeof identity !== "string" || identity === "") {
-      throw new TypeError(
-        `identity is ${
-          identity === "" ? "empty" : typeof identity
-        }: expected the authenticated identity, a non-empty string`,
-      );
-    }
+    requireName("identity", identity, "the authenticated identity");
     const bound: this = Object.create(this);
     partsOf.set(bound, {
       ...partsOf.get(this)!,
@@ -244,6 +240,7 @@ export class ExtTaskStore {
     const { tasks } = parts;
     const record = await findTask(
       parts,
+      taskId,
       access,
       (owner) => tasks.get(taskId, owner),
     );
@@ -265,6 +262,7 @@ export class ExtTaskStore {
     const { tasks } = parts;
     const record = await findTask(
       parts,
+      taskId,
       access,
       (owner) =>
         tasks.modify(
@@ -287,6 +285,7 @@ export class ExtTaskStore {
     const { tasks, workers } = parts;
     const record = await findTask(
       parts,
+      taskId,
       access,
       (owner) =>
         tasks.modify(
@@ -336,6 +335,7 @@ export class ExtTaskStore {
     const owner = ownerOfTask(parts, taskId, access);
     const record = await findTask(
       { ...parts, ownerOf: () => owner },
+      taskId,
       access,
       (owner) => parts.tasks.get(taskId, owner),
     );
@@ -353,21 +353,42 @@ export class ExtTaskStore {
   }
 }
 
+/** Asks the host for the owner of a call; what it throws is not for clients. */
+function nameOwner(
+  owner: (principal: string | undefined) => string,
+  principal: string | undefined,
+): string {
+  try {
+    const found: unknown = owner(principal);
+    // Of a promise, which is no owner, nothing must be left unhandled.
+    if (found instanceof Promise) handled(found);
+    return requireOwner(found);
+  } catch (cause) {
+    return throwOwnerError(cause);
+  }
+}
+
 /** Returns the owner of a task that the server itself works on. */
 function ownerOfTask(
-  { workers, ownerOf, identity }: StoreParts,
+  { workers, ownerOf, identity, onError }: StoreParts,
   taskId: string,
   access: ExtTaskAccess | undefined,
 ): string {
-  const owner = identity ??
-    (access === undefined
+  requireTaskId(taskId);
+  let owner = identity;
+  try {
+    owner ??= access === undefined
       ? workers.ownerOf(taskId)
-      : ownerOf(access.principal));
+      : ownerOf(access.principal);
+  } catch (error) {
+    if (isServersOwn(error)) onError(error);
+    throw toClientError(error);
+  }
   if (owner !== undefined) return owner;
   throw new TaskError(
     INVALID_PARAMS,
     `task not found: ${
-      JSON.stringify(taskId)
+      quoted(taskId)
     } was not made by this process, or has expired; name its owner: handle(taskId, { principal }) or forOwner(identity).handle(taskId)`,
   );
 }
@@ -375,10 +396,12 @@ function ownerOfTask(
 /** Reads or changes a task of the caller's; `undefined` if it is not theirs. */
 async function findTask(
   { ownerOf, onError }: StoreParts,
+  taskId: string,
   access: ExtTaskAccess | undefined,
   find: (owner: string) => Promise<TaskRecord>,
 ): Promise<TaskRecord | undefined> {
   try {
+    requireTaskId(taskId);
     return await find(ownerOf(access?.principal));
   } catch (error) {
     if (errorKind(error) === "gone") return undefined;
@@ -388,12 +411,6 @@ async function findTask(
     if (error instanceof TaskStorageError && error.record) return error.record;
     throw toClientError(error);
   }
-}
-
-/** Whether an error says more of the server than of the request. */
-function isServersOwn(error: unknown): boolean {
-  return error instanceof TaskStorageError ||
-    error instanceof AnonymousOwnerError;
 }
 
 /** Returns the TTL to ask for; a store may override it, and the task says so. */

@@ -76,7 +76,8 @@ export interface ExtTaskError {
 
 /**
  * The side of a task that does the work. What it writes to a task that has
- * ended or is gone is ignored.
+ * ended or is gone is ignored. A promise of its methods need not be awaited: a
+ * rejection then ends no process.
  */
 export interface ExtTaskHandle {
   /** The id of the task. */

@@ -11,11 +11,18 @@ import {
 } from "../../task/errors.ts";
 import { LeaseLostError } from "../../task/lease_errors.ts";
 import type { TaskUpdate } from "../../task/options.ts";
-import type { TaskRecord } from "../../task/record.ts";
+import type { JsonRpcError, TaskRecord } from "../../task/record.ts";
 import { isFinalStatus } from "../../task/status.ts";
 import type { TaskStore } from "../../task/task_store.ts";
 import { sleep, watchWithRetry } from "../../task/watch_with_retry.ts";
-import { INTERNAL_ERROR, toClientError } from "../client_errors.ts";
+import {
+  INTERNAL_ERROR,
+  isHidden,
+  messageOf,
+  protocolErrorOf,
+  toClientError,
+} from "../client_errors.ts";
+import { handled } from "../handled.ts";
 import { startLeaseRenewal } from "../v2026_07_28/lease_renewer.ts";
 import { answersTo, ask } from "./answers.ts";
 import type {
@@ -83,11 +90,31 @@ export class TaskWorker implements ExtTaskHandle {
     return this.#controller.signal;
   }
 
-  async status(message: string): Promise<void> {
-    await this.#show(this.#write(() => ({ statusMessage: message })));
+  status(message: string): Promise<void> {
+    const writing = this.#write(() => ({ statusMessage: message }));
+    return handled(this.#show(writing).then(() => {}));
   }
 
-  async requireInput(requests: ExtInputRequests): Promise<ExtInputResponses> {
+  requireInput(requests: ExtInputRequests): Promise<ExtInputResponses> {
+    return handled(this.#ask(requests));
+  }
+
+  complete(result: Record<string, unknown>): Promise<void> {
+    return handled(this.#show(this.#settle({
+      status: "completed",
+      result: result ?? { content: [] },
+    })));
+  }
+
+  fail(error: ExtTaskError): Promise<void> {
+    if (isHidden(error)) this.#options.onError(error);
+    return handled(this.#show(this.#settle({
+      status: "failed",
+      error: jsonErrorOf(error),
+    })));
+  }
+
+  async #ask(requests: ExtInputRequests): Promise<ExtInputResponses> {
     if (Object.keys(requests).length === 0) {
       throw new TypeError("requireInput() asks for nothing");
     }
@@ -106,17 +133,6 @@ export class TaskWorker implements ExtTaskHandle {
       // The answers may have come before the write was known to be made.
       this.#handOut();
     });
-  }
-
-  async complete(result: Record<string, unknown>): Promise<void> {
-    await this.#show(this.#settle({
-      status: "completed",
-      result: result ?? { content: [] },
-    }));
-  }
-
-  async fail(error: ExtTaskError): Promise<void> {
-    await this.#show(this.#settle({ status: "failed", error }));
   }
 
   /**
@@ -300,7 +316,7 @@ export class TaskWorker implements ExtTaskHandle {
         if (kind !== "other" || update !== end) throw error;
         // It cannot be stored, being too large or no JSON: that is an end, too.
         this.#options.onError(error);
-        const { message } = toClientError(error) as Error;
+        const message = messageOf(error);
         update = {
           status: "failed",
           statusMessage: message,
@@ -309,6 +325,13 @@ export class TaskWorker implements ExtTaskHandle {
       }
     }
   }
+}
+
+/** An `Error` as data, whose message JSON would leave out; others as they are. */
+function jsonErrorOf(error: ExtTaskError): JsonRpcError {
+  if (!(error instanceof Error)) return error;
+  return protocolErrorOf(error) ??
+    { code: INTERNAL_ERROR, message: messageOf(error) };
 }
 
 /** Why work on a task is to stop; `undefined` if it has ended well. */

@@ -18,6 +18,7 @@ import {
   report,
   toClientError,
 } from "../client_errors.ts";
+import { quotedIfOdd } from "../quoted.ts";
 
 /** The JSON-RPC error a task failed with, in place of its result. */
 export class TaskFailedError extends TaskError {
@@ -57,7 +58,7 @@ export function toSdkError(
 
 /** There is no such task for this caller. */
 export function notFound(taskId: string, cause?: unknown): Error {
-  return new Error(`Task with ID ${taskId} not found`, { cause });
+  return new Error(`Task with ID ${quotedIfOdd(taskId)} not found`, { cause });
 }
 
 /** Reports an error if it is the server's own; returns what may be shown. */

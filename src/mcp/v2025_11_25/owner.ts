@@ -17,7 +17,8 @@
  */
 
 import { AnonymousOwnerError } from "../../task/errors.ts";
-import { throwOwnerError } from "../owner.ts";
+import { requireCallback, requireName } from "../options.ts";
+import { requireOwner, throwOwnerError } from "../owner.ts";
 import type { TaskRecord } from "../../task/record.ts";
 import type { TaskOwners } from "./task_owners.ts";
 
@@ -58,7 +59,13 @@ export class CallOwner {
   readonly #identity: string | undefined;
 
   constructor(options: SdkOwnerOptions, known: TaskOwners, identity?: string) {
-    this.#options = options;
+    const { defaultOwner, resolveOwner } = options;
+    if (defaultOwner !== undefined && defaultOwner !== "") {
+      requireName("defaultOwner", defaultOwner, "the owner of such calls");
+    }
+    requireCallback("resolveOwner", resolveOwner);
+    // As they were when they were checked.
+    this.#options = { defaultOwner, resolveOwner };
     this.#known = known;
     this.#identity = identity;
   }
@@ -66,17 +73,11 @@ export class CallOwner {
   /**
    * Returns the same for one identity, whatever the session.
    *
-   * @throws {TypeError} If it is empty or not a string.
+   * @throws {TypeError} If it is empty or not a text.
    */
   bind(identity: string): CallOwner {
     // A missing identity must never fall back to anything: it would be a way in.
-    if (typeof identity !== "string" || identity === "") {
-      throw new TypeError(
-        `identity is ${
-          identity === "" ? "empty" : typeof identity
-        }: expected the authenticated identity, a non-empty string`,
-      );
-    }
+    requireName("identity", identity, "the authenticated identity");
     return new CallOwner(this.#options, this.#known, identity);
   }
 
@@ -152,7 +153,9 @@ function resolve(
 ): Found {
   try {
     const owner = resolveOwner(sessionId);
-    return typeof owner === "string" ? owner : owner.catch(throwOwnerError);
+    return typeof owner === "string"
+      ? requireOwner(owner)
+      : Promise.resolve(owner).then(requireOwner).catch(throwOwnerError);
   } catch (cause) {
     return throwOwnerError(cause);
   }

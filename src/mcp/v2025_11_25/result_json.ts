@@ -1,5 +1,7 @@
 /** The check of a tool's result before it is stored as JSON. */
 
+import { messageOf } from "../client_errors.ts";
+
 /**
  * Says what of a value JSON cannot hold, and where it is; `undefined` if it
  * can hold all of it.
@@ -16,9 +18,7 @@ export function unstorablePart(result: unknown): string | undefined {
       : findIn(result, "the result", new Set());
   } catch (error) {
     // A getter, a toJSON, or a nesting that is too deep.
-    return `the result cannot be read: ${
-      error instanceof Error ? error.message : error
-    }`;
+    return `the result cannot be read: ${messageOf(error)}`;
   }
 }
 

@@ -10,6 +10,7 @@ import type { TaskRecord } from "../../task/record.ts";
 import type { TaskStatus } from "../../task/status.ts";
 import type { TaskStore } from "../../task/task_store.ts";
 import { INTERNAL_ERROR, type OnError, report } from "../client_errors.ts";
+import { isTaskId, requireTaskId } from "../task_id.ts";
 import { shownError, toSdkError } from "./errors.ts";
 import type { CallOwner } from "./owner.ts";
 import { unstorablePart } from "./result_json.ts";
@@ -28,6 +29,7 @@ export async function findTask(
   taskId: string,
   sessionId: string | undefined,
 ): Promise<TaskRecord | undefined> {
+  if (!isTaskId(taskId)) return undefined;
   try {
     const record = await tasks.get(taskId, await owner.ofReader(sessionId));
     owner.remember(record);
@@ -47,6 +49,7 @@ export async function writeTask(
   whenEnded: (status: TaskStatus) => string,
 ): Promise<void> {
   try {
+    requireTaskId(taskId);
     const { owner } = parts;
     const ownerId = await owner.ofWriter(taskId, sessionId);
     owner.remember(await change(ownerId, parts));

@@ -5,15 +5,20 @@
  * @module
  */
 
+import { requireInteger } from "../../storage/checks.ts";
 import { InvalidDataError } from "../../storage/errors.ts";
 import { makeKey } from "../../storage/keys.ts";
 import {
+  DEFAULT_QUEUE_TTL_MS,
   type MessageQueue,
   QueueFullError,
 } from "../../storage/message_queue.ts";
 import { AnonymousOwnerError } from "../../task/errors.ts";
+import { MAX_DURATION_MS } from "../../task/limits.ts";
 import { SealedQueue } from "../../task/sealed_queue.ts";
-import { report } from "../client_errors.ts";
+import { report, reporterOf } from "../client_errors.ts";
+import { quoted } from "../quoted.ts";
+import { isTaskId, requireTaskId } from "../task_id.ts";
 import { shownError } from "./errors.ts";
 import { CallOwner, type SdkOwnerOptions } from "./owner.ts";
 import { requireNoForeignQuestion } from "./other_era.ts";
@@ -38,7 +43,10 @@ export interface SdkTaskMessageQueueOptions extends SdkOwnerOptions {
 /** The parts of a queue. */
 interface Parts {
   readonly queues: MessageQueue;
-  readonly options: SdkTaskMessageQueueOptions;
+  readonly options: {
+    readonly ttlMs: number;
+    readonly onError: (error: unknown) => void;
+  };
   readonly owner: CallOwner;
   /** The known owners of the backend's tasks. */
   readonly known: TaskOwners;
@@ -63,11 +71,11 @@ const partsOf = new WeakMap<SdkTaskMessageQueue, Parts>();
  *
  * @example
  * ```ts
- * import { MemoryBackend, SdkTaskMessageQueue } from "@mcp-tasks/redis";
+ * import { createTaskStore, SdkTaskMessageQueue } from "@mcp-tasks/redis";
  * import { assertEquals } from "@std/assert";
  *
- * await using backend = new MemoryBackend(); // or: await RedisBackend.connect()
- * const queue = new SdkTaskMessageQueue(backend.queues).forOwner("alice");
+ * await using tasks = await createTaskStore(); // memory; { url } for Redis
+ * const queue = new SdkTaskMessageQueue(tasks.queues!).forOwner("alice");
  * await queue.enqueue("t-1", {
  *   type: "notification",
  *   timestamp: Date.now(),
@@ -84,15 +92,31 @@ export class SdkTaskMessageQueue {
    * @param queues The queues of a store, `store.queues`, which seals messages
    * where encryption is on; or those of a backend, `backend.queues`.
    * @param options How owners are found, and what else is not the default.
+   * @throws {RangeError} If `ttlMs` is not an integer from 1.
+   * @throws {TypeError} If there are no `queues`, `resolveOwner` or `onError`
+   * is no function, or `defaultOwner` no text.
    */
   constructor(queues: MessageQueue, options: SdkTaskMessageQueueOptions = {}) {
+    if (typeof queues?.push !== "function") {
+      throw new TypeError(
+        `queues is ${
+          quoted(queues)
+        }: expected the queues of a store, store.queues`,
+      );
+    }
+    const { ttlMs = DEFAULT_QUEUE_TTL_MS } = options;
+    requireInteger("ttlMs", ttlMs, 1, MAX_DURATION_MS);
+    const onError = reporterOf(options.onError);
     const known = taskOwnersOf(queues);
     const owner = new CallOwner(options, known);
-    const { onError } = options;
-    const reporting = queues instanceof SealedQueue
-      ? queues.reportingTo((error) => report(onError, error))
-      : queues;
-    partsOf.set(this, { queues: reporting, options, owner, known });
+    partsOf.set(this, {
+      queues: queues instanceof SealedQueue
+        ? queues.reportingTo(onError)
+        : queues,
+      options: { ttlMs, onError },
+      owner,
+      known,
+    });
   }
 
   /**
@@ -100,7 +124,7 @@ export class SdkTaskMessageQueue {
    * session; of a subclass, as `SdkTaskStore.forOwner` does.
    *
    * @param identity The owner of the messages, as the authentication says.
-   * @throws {TypeError} If it is empty or not a string.
+   * @throws {TypeError} If it is empty or not a text.
    */
   forOwner(identity: string): this {
     const parts = partsOf.get(this)!;
@@ -113,6 +137,8 @@ export class SdkTaskMessageQueue {
    * Appends a message. The check for `maxSize` and the append are one step.
    *
    * @throws {Error} `Task message queue overflow: …`, if the queue is full.
+   * @throws {TaskNotFoundError} If the id is none of a task: empty, over 1,024
+   * characters, or with a lone surrogate.
    * @throws {AnonymousOwnerError} On a server with sessions, if neither the
    * call nor what this process knows of the task says an owner: the message
    * would never be read.
@@ -126,6 +152,7 @@ export class SdkTaskMessageQueue {
   ): Promise<void> {
     const { queues, options, owner } = partsOf.get(this)!;
     try {
+      requireTaskId(taskId);
       const key = makeKey(await owner.ofPusher(taskId, sessionId), taskId);
       await queues.push(key, JSON.stringify(message), {
         maxLength: maxLengthOf(maxSize),
@@ -157,6 +184,7 @@ export class SdkTaskMessageQueue {
     sessionId?: string,
   ): Promise<SdkQueuedMessage | undefined> {
     const { queues, options, owner, known } = partsOf.get(this)!;
+    if (!isTaskId(taskId)) return undefined;
     try {
       const ownerId = await owner.ofReader(sessionId);
       const key = keyFor(ownerId, taskId);
@@ -190,6 +218,7 @@ export class SdkTaskMessageQueue {
   ): Promise<SdkQueuedMessage[]> {
     const { queues, options, owner } = partsOf.get(this)!;
     try {
+      requireTaskId(taskId);
       // SDK 1.24 to 1.31 name no session here, after they have read the task
       // for the session; nothing of the answer is sent to a client.
       const key = keyFor(await owner.ofWriter(taskId, sessionId), taskId);
@@ -219,7 +248,7 @@ function maxLengthOf(maxSize: number | undefined): number | undefined {
 function parseMessage(
   key: string,
   text: string,
-  { onError }: SdkTaskMessageQueueOptions,
+  { onError }: Parts["options"],
 ): SdkQueuedMessage | undefined {
   let cause: unknown;
   try {

@@ -10,7 +10,8 @@ import { TaskCursorError } from "../../task/errors.ts";
 import type { Task } from "../../task/record.ts";
 import type { TaskStatus } from "../../task/status.ts";
 import type { TaskStore } from "../../task/task_store.ts";
-import { report, toClientError } from "../client_errors.ts";
+import { report, reporterOf, toClientError } from "../client_errors.ts";
+import { quotedIfOdd } from "../quoted.ts";
 import { notFound, shownError } from "./errors.ts";
 import { CallOwner, type SdkOwnerOptions } from "./owner.ts";
 import { toSdkResult, toSdkTask } from "./sdk_task.ts";
@@ -107,15 +108,17 @@ export class SdkTaskStore {
    * @param tasks Where the tasks are kept; it stays the caller's to close.
    * @param options How owners are found, and what else is not the default.
    * @throws {RangeError} If `pollIntervalMs` is not an integer from 1.
+   * @throws {TypeError} If `resolveOwner` or `onError` is no function, or
+   * `defaultOwner` no text.
    */
   constructor(tasks: TaskStore, options: SdkTaskStoreOptions = {}) {
     const { pollIntervalMs = 1000 } = options;
     requireInteger("pollIntervalMs", pollIntervalMs, 1);
+    const onError = reporterOf(options.onError);
     const known = taskOwnersOf(tasks.backend.queues ?? tasks.backend);
     if (tasks.allowAnonymous) known.unnamed = "local";
     known.tasks = tasks;
     const owner = new CallOwner(options, known);
-    const { onError } = options;
     partsOf.set(this, { tasks, onError, owner, pollIntervalMs });
   }
 
@@ -127,7 +130,7 @@ export class SdkTaskStore {
    * returns a store of its own with `resolveOwner: () => identity`.
    *
    * @param identity The owner of the tasks, as the authentication says.
-   * @throws {TypeError} If it is empty or not a string.
+   * @throws {TypeError} If it is empty or not a text.
    */
   forOwner(identity: string): this {
     const parts = partsOf.get(this)!;
@@ -266,7 +269,9 @@ export class SdkTaskStore {
       };
     } catch (error) {
       if (!(error instanceof TaskCursorError)) throw shownError(onError, error);
-      throw new Error(`Invalid cursor: ${cursor}`, { cause: error });
+      throw new Error(`Invalid cursor: ${quotedIfOdd(`${cursor}`)}`, {
+        cause: error,
+      });
     }
   }
 }

@@ -28,9 +28,3 @@ export function toRpcError(
       cause: thrown,
     });
 }
-
-/** The message of what a handler has thrown, without what the storage said. */
-export function messageOf(thrown: unknown): string {
-  const shown = toClientError(thrown);
-  return shown instanceof Error ? shown.message : String(shown);
-}

@@ -10,6 +10,7 @@ import type { TaskRecord } from "../../task/record.ts";
 import type { TaskUpdate } from "../../task/options.ts";
 import type { TaskStore } from "../../task/task_store.ts";
 import { missingCapability } from "../client_errors.ts";
+import { handled } from "../handled.ts";
 import { Questions } from "./questions.ts";
 import { asObject } from "./wire.ts";
 
@@ -39,7 +40,8 @@ export interface RequestInputOptions {
 }
 
 /**
- * The second argument of a task tool's handler, besides the tool's arguments.
+ * The second argument of a task tool's handler, besides the tool's arguments. A
+ * promise of its methods need not be awaited: a rejection then ends no process.
  *
  * @example Ask before deleting
  * ```ts
@@ -187,24 +189,19 @@ export class StoredTaskHandle implements TaskHandle {
     if (written.version > this.#record.version) this.#record = written;
   }
 
-  async setStatus(message: string): Promise<void> {
-    await this.update({ statusMessage: message });
+  setStatus(message: string): Promise<void> {
+    return handled(this.update({ statusMessage: message }));
   }
 
-  async setVariables(
-    variables: Readonly<Record<string, unknown>>,
-  ): Promise<void> {
-    await this.update({ variables });
+  setVariables(variables: Readonly<Record<string, unknown>>): Promise<void> {
+    return handled(this.update({ variables }));
   }
 
   requestInput<Requests extends Readonly<Record<string, InputRequest>>>(
     requests: Requests,
     options: RequestInputOptions = {},
   ): Promise<{ readonly [Name in keyof Requests]: InputResponse }> {
-    const answers = this.#ask(requests, options);
-    // A handler may let the promise go: that must not end the process.
-    answers.catch(() => {});
-    return answers as Promise<
+    return handled(this.#ask(requests, options)) as Promise<
       { readonly [Name in keyof Requests]: InputResponse }
     >;
   }

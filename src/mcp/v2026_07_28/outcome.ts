@@ -1,8 +1,7 @@
 /** The meaning of a handler's end for its task. */
 
 import type { TaskUpdate } from "../../task/options.ts";
-import { protocolErrorOf } from "../client_errors.ts";
-import { messageOf } from "./errors.ts";
+import { messageOf, protocolErrorOf } from "../client_errors.ts";
 import type { SchemaLike } from "./sdk.ts";
 import { asObject } from "./wire.ts";
 

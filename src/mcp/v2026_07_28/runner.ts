@@ -10,9 +10,13 @@ import { deadline } from "../../util/deadline.ts";
 import { sleep } from "../../task/watch_with_retry.ts";
 import type { LeaseOptions, TaskUpdate } from "../../task/options.ts";
 import type { TaskStore } from "../../task/task_store.ts";
-import { INTERNAL_ERROR, RpcError } from "../client_errors.ts";
+import {
+  INTERNAL_ERROR,
+  isHidden,
+  messageOf,
+  RpcError,
+} from "../client_errors.ts";
 import type { DrainOptions, DrainResult } from "./drain.ts";
-import { messageOf } from "./errors.ts";
 import { StoredTaskHandle, type TaskHandle } from "./handle.ts";
 import { startLeaseRenewal } from "./lease_renewer.ts";
 import { outcomeOf, outcomeOfThrown } from "./outcome.ts";
@@ -246,6 +250,7 @@ export class TaskRunner {
       const returned = await job.handler(handle);
       return await outcomeOf(job.tool, returned, job.outputSchema);
     } catch (thrown) {
+      if (isHidden(thrown)) this.#options.onError(thrown);
       return outcomeOfThrown(thrown);
     } finally {
       handle.endQuestions();

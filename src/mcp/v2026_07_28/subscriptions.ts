@@ -14,6 +14,8 @@ import {
   RpcError,
 } from "../client_errors.ts";
 import { resolveOwner } from "../owner.ts";
+import { quoted } from "../quoted.ts";
+import { isTaskId } from "../task_id.ts";
 import { toRpcError } from "./errors.ts";
 import { ListenStream } from "./listen_stream.ts";
 import type {
@@ -131,7 +133,11 @@ export class TaskSubscriptions {
   ): Promise<Response> {
     if (this.#draining) return shuttingDown(listen.id);
     const slot = this.#slots.take();
-    if (slot === undefined) return this.#refuse(listen.id, limitReached());
+    if (slot === undefined) {
+      const { maxSubscriptions } = this.#options;
+      const which = `maxSubscriptions is ${maxSubscriptions}`;
+      return this.#refuse(listen.id, new SubscriptionLimitError(which));
+    }
     let isServed = false;
     let inner: ReadableStream<Uint8Array> | null = null;
     try {
@@ -184,7 +190,12 @@ export class TaskSubscriptions {
     const owner = await resolveOwner(this.#options.owner, {
       http: { req, ...(authInfo ? { authInfo } : {}) },
     });
-    if (!slot.assign(owner)) throw limitReached();
+    if (!slot.assign(owner)) {
+      const { maxSubscriptionsPerOwner: max } = this.#options;
+      throw new SubscriptionLimitError(
+        `maxSubscriptionsPerOwner is ${max}, and ${quoted(owner)} has as many`,
+      );
+    }
     const wanted = [...new Set<string>(taskIds)];
     const found = new Set<string>();
     const ids = wanted.values();
@@ -199,6 +210,7 @@ export class TaskSubscriptions {
   }
 
   async #isThere(taskId: string, owner: string): Promise<boolean> {
+    if (!isTaskId(taskId)) return false;
     if (this.#feeds.has(taskId, owner)) return true;
     try {
       await this.#options.store.get(taskId, owner);
@@ -285,7 +297,10 @@ export class TaskSubscriptions {
   }
 
   #refuse(id: string | number, thrown: unknown): Response {
-    const shown = toRpcError(thrown, this.#options.onError);
+    const { onError } = this.#options;
+    // An operator can raise the limit, or find out who takes the places.
+    if (thrown instanceof SubscriptionLimitError) onError(thrown);
+    const shown = toRpcError(thrown, onError);
     const { code = INTERNAL_ERROR, data } = shown as {
       code?: unknown;
       data?: unknown;
@@ -326,8 +341,14 @@ async function untilAborted<T>(
   }
 }
 
-function limitReached(): RpcError {
-  return new RpcError(INTERNAL_ERROR, "subscription limit reached");
+/** The client sees no more than that; which limit it was is for `onError`. */
+class SubscriptionLimitError extends RpcError {
+  constructor(which: string) {
+    super(INTERNAL_ERROR, "subscription limit reached", {
+      cause: new RangeError(which),
+    });
+    this.name = "SubscriptionLimitError";
+  }
 }
 
 function tooLarge(): Response {

@@ -144,6 +144,7 @@ function isSameState(one: TaskRecord, other: TaskRecord | undefined): boolean {
   return one.version === other?.version && one.etag === other.etag;
 }
 
+/** One for each pair: neither part may end in the middle of the other. */
 function keyOf(taskId: string, owner: string): string {
-  return `${owner}\n${taskId}`;
+  return JSON.stringify([owner, taskId]);
 }

@@ -4,6 +4,7 @@ import { isFinalStatus } from "../../task/status.ts";
 import type { TaskStore } from "../../task/task_store.ts";
 import { INVALID_PARAMS, RpcError } from "../client_errors.ts";
 import { resolveOwner } from "../owner.ts";
+import { requireTaskId } from "../task_id.ts";
 import { toRpcError } from "./errors.ts";
 import type { InputResponse } from "./handle.ts";
 import type { RequestContext, ToolCallContext } from "./sdk.ts";
@@ -52,6 +53,7 @@ export function taskMethods(
           );
         }
         try {
+          requireTaskId(taskId);
           return await method(taskId, await resolveOwner(owner, ctx), ctx);
         } catch (error) {
           throw toRpcError(error, onError);

@@ -8,7 +8,15 @@
 import { MAX_TIMER_MS, requireInteger } from "../../storage/checks.ts";
 import type { LeaseOptions } from "../../task/options.ts";
 import type { TaskStore } from "../../task/task_store.ts";
+import { reporterOf } from "../client_errors.ts";
+import {
+  requireCallback,
+  requireFunction,
+  requireName,
+  requireTtl,
+} from "../options.ts";
 import { resolveOwner } from "../owner.ts";
+import { quoted } from "../quoted.ts";
 import type { DrainOptions, DrainResult } from "./drain.ts";
 import { TaskSubscriptions } from "./subscriptions.ts";
 import { TaskRunner } from "./runner.ts";
@@ -71,7 +79,9 @@ export interface TasksExtensionOptions {
   readonly keepAliveMs?: number | undefined;
   /**
    * Called with what no caller is told: failures of the storage, which clients
-   * see without details, and leases that were lost. Default: not called.
+   * see without details, leases that were lost, what `owner` has thrown, and
+   * which limit has refused a listener. What it throws is ignored. Default: not
+   * called.
    */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
@@ -110,7 +120,11 @@ export interface TasksExtensionOptions {
  */
 export class TasksExtension {
   readonly #store: TaskStore;
-  readonly #options: TasksExtensionOptions;
+  /** As they were when they were checked. */
+  readonly #options: Pick<
+    TasksExtensionOptions,
+    "owner" | "ttlMs" | "pollIntervalMs"
+  >;
   readonly #onError: (error: unknown) => void;
   readonly #runner: TaskRunner;
   readonly #listens: TaskSubscriptions;
@@ -122,7 +136,8 @@ export class TasksExtension {
    * @param store Where the tasks are; it stays the caller's to close.
    * @param options Who owns tasks, and how long things take.
    * @throws {RangeError} If an option is out of its range.
-   * @throws {TypeError} If `owner` or `holder` is missing or empty.
+   * @throws {TypeError} If an option is of the wrong kind, `owner` is missing,
+   * or the backend of the store keeps no leases.
    */
   constructor(store: TaskStore, options: TasksExtensionOptions) {
     const {
@@ -133,13 +148,16 @@ export class TasksExtension {
       maxSubscriptionsPerOwner = 64,
       maxBehindMs = 30_000,
       keepAliveMs = 15_000,
+      ttlMs,
+      pollIntervalMs,
       onError,
     } = options;
-    if (typeof owner !== "function") {
-      throw new TypeError("owner is missing: expected a function");
-    }
-    if (typeof holder !== "string" || holder === "") {
-      throw new TypeError("holder is empty: expected the name of this process");
+    requireFunction("owner", owner);
+    requireName("holder", holder, "the name of this process");
+    this.#onError = reporterOf(onError);
+    checkTimes(store, options, "");
+    if (store.backend.leases === undefined) {
+      throw new TypeError("the backend of the store keeps no leases");
     }
     requireInteger("leaseMs", leaseMs, 100, MAX_TIMER_MS);
     requireInteger("maxSubscriptions", maxSubscriptions, 0);
@@ -147,14 +165,7 @@ export class TasksExtension {
     requireInteger("maxBehindMs", maxBehindMs, 1, MAX_TIMER_MS);
     requireInteger("keepAliveMs", keepAliveMs, 1, MAX_TIMER_MS);
     this.#store = store;
-    this.#options = options;
-    this.#onError = (error) => {
-      try {
-        onError?.(error);
-      } catch {
-        // What is called with errors must not make more of them.
-      }
-    };
+    this.#options = { owner, ttlMs, pollIntervalMs };
     const common = { store, onError: this.#onError };
     this.#runner = new TaskRunner({ ...common, holder, leaseMs });
     this.#listens = new TaskSubscriptions({
@@ -221,6 +232,8 @@ export class TasksExtension {
    * @param handler The work.
    * @returns What the SDK's own `registerTool` returns.
    * @throws {Error} If the server object is not attached.
+   * @throws {RangeError} If `task` or a time of `config` is out of its range.
+   * @throws {TypeError} If `handler` or `config.answer` is no function.
    */
   registerTool<Server extends McpServerLike, Input = undefined>(
     mcp: Server,
@@ -234,17 +247,20 @@ export class TasksExtension {
         `registerTool(${JSON.stringify(name)}): call attach() first`,
       );
     }
-    const { task, ttlMs: _, pollIntervalMs: __, answer: ___, ...own } = config;
+    const of = ` of tool ${quoted(name)}`;
+    const { task, ttlMs: _, pollIntervalMs: __, answer, ...own } = config;
     if (task !== "optional" && task !== "required") {
       throw new RangeError(
-        `task of tool ${JSON.stringify(name)} is ${
-          JSON.stringify(task)
-        }: expected "optional" or "required"`,
+        `task${of} is ${quoted(task)}: expected "optional" or "required"`,
       );
     }
+    checkTimes(this.#store, config, of);
+    requireCallback(`answer${of}`, answer);
+    requireFunction(`the handler${of}`, handler);
     const callback = calls.add({
       name,
-      config: config as TaskToolConfig<unknown>,
+      // A copy: it is used as it was when it was checked.
+      config: { ...config } as TaskToolConfig<unknown>,
       handler: handler as TaskToolHandler<unknown>,
     });
     return (mcp as unknown as InnerMcpServer)
@@ -293,6 +309,21 @@ export class TasksExtension {
       pollIntervalMs: config.pollIntervalMs ?? pollIntervalMs,
       lease,
     });
+  }
+}
+
+/** Checks the times of new tasks; for a tool, `of` names it. */
+function checkTimes(
+  { limits }: TaskStore,
+  { ttlMs, pollIntervalMs }: {
+    readonly ttlMs?: number | null | undefined;
+    readonly pollIntervalMs?: number | undefined;
+  },
+  of: string,
+): void {
+  if (ttlMs !== undefined) requireTtl(`ttlMs${of}`, ttlMs, limits);
+  if (pollIntervalMs !== undefined) {
+    requireInteger(`pollIntervalMs${of}`, pollIntervalMs, 1);
   }
 }
 

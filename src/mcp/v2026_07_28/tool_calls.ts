@@ -7,7 +7,8 @@
 
 import type { LeaseOptions } from "../../task/options.ts";
 import type { TaskRecord } from "../../task/record.ts";
-import { protocolErrorOf, toClientError } from "../client_errors.ts";
+import { isHidden, messageOf, protocolErrorOf } from "../client_errors.ts";
+import { handled } from "../handled.ts";
 import { toRpcError } from "./errors.ts";
 import type { InputRequest, InputResponse, TaskHandle } from "./handle.ts";
 import type { TaskToolResult } from "./outcome.ts";
@@ -173,7 +174,9 @@ export class ToolCalls {
     } catch (error) {
       // Thrown in a task it would fail the task: it fails the request here.
       if (protocolErrorOf(error)) return this.#fail(ctx, error);
-      throw toClientError(error);
+      if (isHidden(error)) this.#options.onError(error);
+      // The SDK would make text of it, which not every object can become.
+      throw new Error(messageOf(error), { cause: error });
     }
     try {
       const record = await this.#options.start({
@@ -235,7 +238,7 @@ class InlineHandle implements TaskHandle {
   >(): Promise<
     { readonly [Name in keyof Requests]: InputResponse }
   > {
-    return Promise.reject(tasksNotDeclared());
+    return handled(Promise.reject(tasksNotDeclared()));
   }
 
   setStatus(): Promise<void> {

@@ -8,12 +8,15 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   BackendError,
+  type ExtDetailedTask,
+  type ExtTaskError,
   ExtTaskStore,
   type ExtTaskStoreOptions,
   MemoryBackend,
   TaskStorageError,
   TaskStore,
 } from "../../../mod.ts";
+import { unhandledDuring } from "../unhandled.ts";
 import { deadline, waitUntil } from "../../support/wait.ts";
 import { ALICE, elicit } from "./suite/env.ts";
 
@@ -79,6 +82,12 @@ function failingTest(
       store.close();
     }
   });
+}
+
+/** The error a task has failed with. */
+function errorOf(task: ExtDetailedTask | undefined): { message: string } {
+  assertEquals(task?.status, "failed");
+  return (task as unknown as { error: { message: string } }).error;
 }
 
 failingTest("an end is written again until the storage is back", async (
@@ -197,3 +206,84 @@ failingTest("a failure has no key and no owner in it for a client", async (
     assert(String(errors.pop()).includes("secret"));
   }
 });
+
+failingTest("a promise of a handle that is let go ends no process", async (
+  backend,
+  store,
+) => {
+  const { taskId } = await store.create({ ttlMs: 60_000, ...ALICE });
+  const handle = store.handle(taskId);
+  handle.requireInput({ key: elicit("?") });
+  await waitUntil(
+    "it is asked",
+    async () => (await store.get(taskId, ALICE))?.status === "input_required",
+  );
+  const reasons = await unhandledDuring(async () => {
+    await backend.close();
+    handle.status("let go");
+    handle.complete({ content: [] });
+    handle.fail({ code: 1, message: "let go" });
+    handle.requireInput({});
+    // Who awaits, and after those are rejected, sees the rejection.
+    await assertRejects(() => handle.fail({ code: 1, message: "" }), Error);
+    store.close();
+  });
+  assertEquals(reasons, []);
+});
+
+failingTest(
+  "a result that throws no text as it is stored fails its task",
+  async (
+    _backend,
+    store,
+  ) => {
+    const { taskId } = await store.create({ ttlMs: 60_000, ...ALICE });
+    await deadline(
+      "it is over",
+      store.handle(taskId).complete({
+        toJSON() {
+          throw Object.create(null);
+        },
+      }),
+    );
+    const task = await store.get(taskId, ALICE);
+    assertEquals(
+      errorOf(task).message,
+      "what was thrown cannot be shown as text",
+    );
+  },
+);
+
+failingTest(
+  "a task that is failed with an error shows what a client may see of it",
+  async (
+    _backend,
+    store,
+    errors,
+  ) => {
+    const failWith = async (thrown: Error) => {
+      const { taskId } = await store.create({ ttlMs: 60_000, ...ALICE });
+      await store.handle(taskId).fail(thrown as unknown as ExtTaskError);
+      return errorOf(await store.get(taskId, ALICE));
+    };
+    const meant = Object.assign(new Error("no such city"), { code: -32001 });
+    assertEquals(await failWith(meant), {
+      code: -32001,
+      message: "no such city",
+    });
+    assertEquals(await failWith(new Error("a bug")), {
+      code: -32603,
+      message: "a bug",
+    });
+    assertEquals(errors, []);
+    const cause = new BackendError("get failed at mcp:tasks:{alice}:secret");
+    const secrets = [cause, new TaskStorageError(cause.message, { cause })];
+    for (const secret of secrets) {
+      assertEquals(await failWith(secret), {
+        code: -32603,
+        message: "the task storage failed",
+      });
+    }
+    assertEquals(errors, secrets);
+  },
+);

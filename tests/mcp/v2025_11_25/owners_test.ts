@@ -251,6 +251,43 @@ Deno.test("sdk_resolver_that_fails_is_told_to_the_operator_alone", async () => {
   );
 });
 
+Deno.test("sdk_resolver_that_names_no_owner_is_told_to_the_operator_at_every_call", async () => {
+  const wrong: unknown[] = [undefined, null, 7, { owner: "me" }, "me\ud800"];
+  for (const found of wrong) {
+    for (const answer of [found, Promise.resolve(found)]) {
+      const errors: unknown[] = [];
+      const { store, queue } = processOn(new MemoryBackend(), {
+        resolveOwner: () => answer as string,
+        onError: (error) => errors.push(error),
+      });
+      for (
+        const call of [
+          () => store.createTask({}, 1, REQUEST, "s-1"),
+          () => store.getTask("t-1", "s-1"),
+          () => store.getTaskResult("t-1"),
+          () => store.listTasks(undefined, "s-1"),
+          () => store.updateTaskStatus("t-1", "failed", "", "s-1"),
+          () => store.storeTaskResult("t-1", "completed", RESULT),
+          () => queue.enqueue("t-1", MESSAGE, "s-1"),
+          () => queue.dequeue("t-1", "s-1"),
+        ]
+      ) {
+        errors.length = 0;
+        const error = await assertRejects<Error>(
+          call,
+          TaskError,
+          "the owner of the call could not be determined",
+        );
+        assertEquals(errors, [error]);
+        assert(/^the owner .*: expected/.test((error.cause as Error).message));
+      }
+      errors.length = 0;
+      assertEquals(await queue.dequeueAll("t-1", "s-1"), []);
+      assertEquals(errors.length, 1);
+    }
+  }
+});
+
 Deno.test("sdk_owners_of_tasks_that_are_over_are_forgotten", async () => {
   await using backend = new MemoryBackend();
   const tasks = new TaskStore(backend, {

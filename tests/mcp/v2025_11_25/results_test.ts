@@ -57,6 +57,11 @@ for (
         throw new Error("no x");
       },
     }, "the result cannot be read: no x"],
+    ["a_getter_that_throws_no_text", {
+      get x() {
+        throw Object.create(null);
+      },
+    }, "the result cannot be read: what was thrown cannot be shown as text"],
     ["an_invalid_date", {
       date: new Date(NaN),
       toJSON() {

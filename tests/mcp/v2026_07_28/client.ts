@@ -128,7 +128,7 @@ export class RpcClient {
           "accept": "application/json, text/event-stream",
           "mcp-protocol-version": "2026-07-28",
           "mcp-method": method,
-          ...(typeof name === "string" ? { "mcp-name": name } : {}),
+          ...(typeof name === "string" ? { "mcp-name": headerOf(name) } : {}),
           ...(this.#owner ? { authorization: `Bearer ${this.#owner}` } : {}),
         },
         body: JSON.stringify({
@@ -149,6 +149,13 @@ export class RpcClient {
       }),
     );
   }
+}
+
+/** A text as a header: as it is, or as the protocol encodes any other. */
+function headerOf(text: string): string {
+  if (/^[\x21-\x7e]*$/.test(text)) return text;
+  const bytes = new TextEncoder().encode(text);
+  return `=?base64?${btoa(String.fromCharCode(...bytes))}?=`;
 }
 
 /** An open stream of `subscriptions/listen`. */

@@ -8,7 +8,12 @@
 import { assert, assertEquals } from "@std/assert";
 import {
   BackendError,
+  InvalidKeyError,
+  makeKey,
   MemoryBackend,
+  NotFoundError,
+  QueueFullError,
+  type StorageError,
   TaskStorageError,
   TaskStore,
 } from "../../../mod.ts";
@@ -90,31 +95,119 @@ Deno.test("an error that no one foresaw is not shown to clients, and whole to on
   });
 });
 
-Deno.test("what a handler passes on from the storage is that sentence, too", async () => {
-  const thrown = [
-    new BackendError(SECRET),
-    new TaskStorageError(SECRET, { cause: new BackendError(SECRET) }),
-  ];
-  for (const error of thrown) {
-    await serve(async ({ client, old }) => {
+const OF_THE_STORAGE: StorageError[] = [
+  new BackendError(SECRET),
+  new NotFoundError(makeKey("alice", "10.0.0.7")),
+  new InvalidKeyError(`the key ${SECRET} has no ":"`),
+  new QueueFullError(makeKey("alice", "10.0.0.7"), 5, 5),
+];
+
+for (const cause of OF_THE_STORAGE) {
+  Deno.test(`what a handler passes on of a ${cause.name} is one sentence to clients, and whole to onError`, async () => {
+    for (const error of [cause, new TaskStorageError(SECRET, { cause })]) {
+      await serve(async ({ client, old, errors }) => {
+        const task = await client.until(await client.start("throws"));
+        const answers = [
+          task,
+          await client.rpc("tools/call", {
+            name: "answer_throws",
+            arguments: {},
+          }),
+          await old.rpc("tools/call", { name: "throws", arguments: {} }),
+        ];
+        for (const answer of answers) {
+          const text = JSON.stringify(answer);
+          assert(text.includes(SHOWN.message), text);
+          assert(!/10\.0\.0\.7|alice/.test(text), text);
+        }
+        assertEquals(errors, [error, error, error]);
+      }, {
+        throwing: () => {
+          throw error;
+        },
+      });
+    }
+  });
+}
+
+Deno.test("what a handler throws of its own is its client's, not for onError", async () => {
+  await serve(async ({ client, old, errors }) => {
+    const { result } = await client.until(await client.start("throws"));
+    for (const { isError, content } of [result, await old.call("throws")]) {
+      assertEquals([isError, content[0].text], [true, "no such city"]);
+    }
+    assertEquals(errors, []);
+  }, {
+    throwing: () => {
+      throw new Error("no such city");
+    },
+  });
+});
+
+const NO_TEXT: [string, unknown][] = [
+  ["an object without a prototype", Object.create(null)],
+  ["an object whose toString throws", {
+    toString() {
+      throw new Error("no text");
+    },
+  }],
+  [
+    "an error whose message throws",
+    Object.defineProperty(new Error(), "message", {
+      get() {
+        throw new Error("no message");
+      },
+    }),
+  ],
+  [
+    "an error whose code throws",
+    Object.defineProperty(new Error("its message"), "code", {
+      get() {
+        throw new Error("no code");
+      },
+    }),
+  ],
+  [
+    "a proxy that throws at everything",
+    new Proxy({}, {
+      get() {
+        throw new Error("no field");
+      },
+      getPrototypeOf() {
+        throw new Error("no prototype");
+      },
+    }),
+  ],
+];
+
+for (const [name, thrown] of NO_TEXT) {
+  Deno.test(`a handler that throws ${name} ends its task at once`, async () => {
+    await serve(async ({ client, old, errors }) => {
       const task = await client.until(await client.start("throws"));
-      const answers = [
-        task,
-        await client.rpc("tools/call", {
-          name: "answer_throws",
-          arguments: {},
-        }),
-        await old.rpc("tools/call", { name: "throws", arguments: {} }),
-      ];
-      for (const answer of answers) {
-        const text = JSON.stringify(answer);
-        assert(text.includes(SHOWN.message), text);
-        assert(!text.includes("10.0.0.7"), text);
+      assertEquals(task.status, "completed");
+      const inline = await old.call("throws");
+      for (const result of [task.result, inline]) {
+        assertEquals(result.isError, true);
+        assertEquals(result.content.length, 1);
+        assert(/cannot be shown|its message/.test(result.content[0].text));
       }
+      assertEquals(errors, []);
     }, {
       throwing: () => {
-        throw error;
+        throw thrown;
       },
     });
-  }
+  });
+}
+
+Deno.test("a result whose toJSON throws no text fails its task at once", async () => {
+  await serve(async ({ client }) => {
+    const { taskId } = await client.call("returns", { kind: "no_text" });
+    const { status, error } = await client.until(taskId);
+    assertEquals(status, "failed");
+    assertEquals(error, {
+      code: -32603,
+      message: "what was thrown cannot be shown as text",
+    });
+  });
 });

@@ -38,8 +38,8 @@ export interface FixtureHooks {
   readonly beforeTask?: () => Promise<void>;
   /** The handler of `asks`. */
   readonly asks?: (task: TaskHandle) => Promise<string>;
-  /** Called by `throws` and `answer_throws`. */
-  readonly throwing?: () => never;
+  /** Called by `throws`, with its handle, and by `answer_throws`. */
+  readonly throwing?: (task?: TaskHandle) => void | Promise<void>;
   /**
    * Called by every running handler with its task's id and signal;
    * `slow_compute` waits for it.
@@ -235,6 +235,13 @@ function addTools(
     inputSchema: SCHEMAS.returns,
   }, ({ kind }) => {
     if (kind === "nothing") return undefined as never;
+    if (kind === "no_text") {
+      return {
+        toJSON() {
+          throw Object.create(null);
+        },
+      };
+    }
     if (kind === "bigint") return { content: [], n: 1n };
     if (kind === "huge") return text("x".repeat(9 * 1024 * 1024));
     if (kind === "input") return { resultType: "input_required" };
@@ -266,12 +273,20 @@ function addTools(
     return text("busy no more");
   });
 
-  const throwing = () => hooks.throwing?.() ?? text("nothing was thrown");
-  tasks.registerTool(mcp, "throws", { task: "optional" }, throwing);
+  const throwing = async (task?: TaskHandle) => {
+    await hooks.throwing?.(task);
+    return text("nothing was thrown");
+  };
+  tasks.registerTool(
+    mcp,
+    "throws",
+    { task: "optional" },
+    (_, task) => throwing(task),
+  );
   tasks.registerTool(mcp, "answer_throws", {
     task: "required",
-    answer: throwing,
-  }, throwing);
+    answer: () => throwing(),
+  }, () => throwing());
 
   tasks.registerTool(mcp, "ignores_signal", {
     task: "required",

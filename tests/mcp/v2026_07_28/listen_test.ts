@@ -44,7 +44,10 @@ interface Fixture {
   readonly store: TaskStore;
   readonly server: FixtureServer;
   readonly client: RpcClient;
+  /** What the operator was told, but for the next. */
   readonly errors: unknown[];
+  /** Which limits have refused a listener, as the operator was told. */
+  readonly limits: string[];
 }
 
 async function withServer(
@@ -54,7 +57,12 @@ async function withServer(
   await using backend = new GatedBackend();
   const store = new TaskStore(backend);
   const errors: unknown[] = [];
-  const onError = (error: unknown) => void errors.push(error);
+  const limits: string[] = [];
+  const onError = (error: unknown) => {
+    const { message, cause } = error as Error;
+    if (message !== "subscription limit reached") errors.push(error);
+    else limits.push((cause as Error).message);
+  };
   const server = makeServer(store, { onError, ...options });
   try {
     await body({
@@ -63,6 +71,7 @@ async function withServer(
       server,
       client: new RpcClient(server.fetch),
       errors,
+      limits,
     });
   } finally {
     await server.extension.drain({ timeoutMs: 0 });
@@ -109,7 +118,8 @@ Deno.test("a client that leaves during authorization frees its place (E1)", asyn
 });
 
 Deno.test("maxSubscriptions: 1 admits one of ten at once (E1)", async () => {
-  await withServer({ maxSubscriptions: 1 }, async ({ store, client }) => {
+  const options = { maxSubscriptions: 1 };
+  await withServer(options, async ({ store, client, limits }) => {
     const taskIds = [await newTask(store)];
     const ten = await Promise.all(
       Array.from({ length: 10 }, () => client.listen({ taskIds })),
@@ -119,6 +129,7 @@ Deno.test("maxSubscriptions: 1 admits one of ten at once (E1)", async () => {
     for (const listening of ten.filter((one) => !isOpen(one))) {
       assertEquals(await refusal(listening), "subscription limit reached");
     }
+    assertEquals(limits, Array(9).fill("maxSubscriptions is 1"));
     await open[0]!.leave();
     const next = await client.listen({ taskIds });
     assert(isOpen(next));
@@ -127,8 +138,8 @@ Deno.test("maxSubscriptions: 1 admits one of ten at once (E1)", async () => {
 });
 
 Deno.test("one owner cannot take the places of all (E1)", async () => {
-  const limits = { maxSubscriptions: 5, maxSubscriptionsPerOwner: 3 };
-  await withServer(limits, async ({ store, server }) => {
+  const options = { maxSubscriptions: 5, maxSubscriptionsPerOwner: 3 };
+  await withServer(options, async ({ store, server, limits }) => {
     const alice = new RpcClient(server.fetch, { owner: "alice" });
     const bob = new RpcClient(server.fetch, { owner: "bob" });
     const hers = { taskIds: [await newTask(store, "alice")] };
@@ -138,6 +149,15 @@ Deno.test("one owner cannot take the places of all (E1)", async () => {
     );
     const open = ofAlice.filter(isOpen);
     assertEquals(open.length, 3);
+    assertEquals(
+      new Set(limits),
+      // Nine at once: some find all places taken before their owner is known.
+      new Set([
+        "maxSubscriptions is 5",
+        'maxSubscriptionsPerOwner is 3, and "alice" has as many',
+      ]),
+    );
+    assertEquals(limits.length, 6);
     const ofBob = [await bob.listen(his), await bob.listen(his)];
     assertEquals(ofBob.filter(isOpen).length, 2);
     // Now all are taken.

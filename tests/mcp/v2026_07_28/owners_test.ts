@@ -106,6 +106,7 @@ Deno.test("what owner throws is for onError, unless it is made for clients (E8)"
     () => Promise.reject(secret),
     () => ({ owner: "alice" }) as never,
     () => undefined as never,
+    () => "secret-owner\ud800",
     (ctx) => ownerOf({ ...ctx.http!.authInfo!, extra: {} }),
   ];
   for (const owner of broken) {
@@ -124,6 +125,25 @@ Deno.test("what owner throws is for onError, unless it is made for clients (E8)"
     }
     assertEquals(errors, []);
   });
+});
+
+Deno.test("an owner whose name ends in another's task id hears nothing of its tasks", async () => {
+  await using backend = new MemoryBackend();
+  const store = new TaskStore(backend);
+  const { fetch, extension } = makeServer(store, {
+    owner: (ctx) => ctx.http!.authInfo!.token.replace("+", "\n"),
+  });
+  const victim = new RpcClient(fetch, { owner: "a+b" });
+  const { task } = await store.create("a\nb", "tools/call");
+  const heard = await victim.listen({ taskIds: [task.taskId] });
+  await heard.task(task.taskId, "working");
+  // Owner "a" asks for a task that would make the same text with its name.
+  const other = await new RpcClient(fetch, { owner: "a" })
+    .listen({ taskIds: [`b\n${task.taskId}`] });
+  assertEquals((await other.next())?.params.notifications.taskIds, []);
+  await other.leave();
+  await heard.leave();
+  await extension.drain({ timeoutMs: 0 });
 });
 
 Deno.test("an anonymous owner is refused, and the operator is told", async () => {

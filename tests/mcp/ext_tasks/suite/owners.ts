@@ -1,7 +1,11 @@
 /** Whose a task is. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { AnonymousOwnerError, ExtTaskStore } from "../../../../mod.ts";
+import {
+  AnonymousOwnerError,
+  ExtTaskStore,
+  type ExtTaskStoreOptions,
+} from "../../../../mod.ts";
 import { waitUntil } from "../../../support/wait.ts";
 import { ALICE, type StoreTest } from "./env.ts";
 
@@ -60,6 +64,41 @@ export const ownerTests: readonly StoreTest[] = [
       const other = { principal: "another/alice" };
       assertEquals((await bound.get(taskId, other))?.status, "working");
       assertEquals(await bound.get(taskId, APP), undefined);
+    },
+  },
+  {
+    name: "what owner throws is for onError, at every way in",
+    async body(two) {
+      const secret = new Error("the directory at 10.0.0.7 knows no alice");
+      const broken: ExtTaskStoreOptions["owner"][] = [
+        () => {
+          throw secret;
+        },
+        () => undefined as never,
+        () => "\ud800",
+        () => Promise.reject(secret) as never,
+      ];
+      for (const owner of broken) {
+        const store = two.store("a", { owner });
+        const calls = [
+          () => store.create({ ttlMs: 60_000, ...APP }),
+          () => store.get("t", APP),
+          () => store.update("t", {}, APP),
+          () => store.cancel("t", APP),
+          () => store.context("t", APP),
+          async () => void await store.handle("t", APP).status(""),
+        ];
+        for (const call of calls) {
+          two.errors.length = 0;
+          const error = await assertRejects<Error>(call, Error);
+          assertEquals(
+            error.message,
+            "the owner of the call could not be determined",
+          );
+          assertEquals(two.errors, [error]);
+          assert(error.cause instanceof Error);
+        }
+      }
     },
   },
   {
