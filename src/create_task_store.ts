@@ -6,6 +6,7 @@ import type { RedisBackendOptions } from "./redis/options.ts";
 import { RedisBackend } from "./redis/redis_backend.ts";
 import type { TaskStoreOptions } from "./task/options.ts";
 import { TaskStore } from "./task/task_store.ts";
+import { isPlainObject, kindOf } from "./task/value_kind.ts";
 
 /** Options of {@linkcode createTaskStore}: `url`, or `memory: true`. */
 export interface CreateTaskStoreOptions extends TaskStoreOptions {
@@ -30,6 +31,9 @@ export interface CreateTaskStoreOptions extends TaskStoreOptions {
  *
  * @throws {TypeError} If the options do not say which: memory is never what a
  * variable that is not set leads to.
+ * @throws {TypeError | RangeError} If another option is refused. What was
+ * opened is closed first; if that fails, too, its error is the `suppressed` of
+ * this one.
  * @throws {BackendError} At once, if Redis cannot be reached or refuses us.
  *
  * @example
@@ -57,8 +61,20 @@ export async function createTaskStore(
   try {
     return new TaskStore(backend, policy);
   } catch (error) {
-    await backend.close();
+    await closeAfter(error, backend);
     throw error;
+  }
+}
+
+/** Closes a backend after an error, which is what the caller is to see. */
+async function closeAfter(
+  error: unknown,
+  backend: MemoryBackend | RedisBackend,
+): Promise<void> {
+  try {
+    await backend.close();
+  } catch (suppressed) {
+    if (error instanceof Error) Object.assign(error, { suppressed });
   }
 }
 
@@ -67,9 +83,10 @@ const EXPECTED = "expected url, where Redis is, or memory: true";
 /** Refuses options that do not say where tasks are kept, or say it twice. */
 function checkOptions(options: unknown): CreateTaskStoreOptions {
   if (!isPlainObject(options)) {
-    const kind = options === null ? "null" : typeof options;
     throw new TypeError(
-      `the first argument is no object of options (${kind}): expected options with url, where Redis is, or memory: true`,
+      `the first argument is no object of options (${
+        kindOf(options)
+      }): expected options with url, where Redis is, or memory: true`,
     );
   }
   const { url, redis, memory } = options;
@@ -86,10 +103,4 @@ function checkOptions(options: unknown): CreateTaskStoreOptions {
     throw new TypeError(`${problem}: ${EXPECTED}`);
   }
   return options;
-}
-
-function isPlainObject(value: unknown): value is CreateTaskStoreOptions {
-  if (typeof value !== "object" || value === null) return false;
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
 }

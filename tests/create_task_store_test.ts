@@ -89,3 +89,50 @@ Deno.test("createTaskStore() with a url never falls back to memory", async () =>
     await assertRejects(() => create({ url }), BackendError);
   }
 });
+
+Deno.test("createTaskStore() closes what it opened for options that are refused", async () => {
+  let closes = 0;
+  await withClose(function (this: MemoryBackend) {
+    closes++;
+    return close.call(this);
+  }, async () => {
+    const options = { memory: true, limits: { maxTasksPerOwner: 0 } };
+    const error = await assertRejects(() => create(options), RangeError);
+    assert(error.message.includes("limits.maxTasksPerOwner is 0"));
+    assertEquals(error.cause, undefined);
+  });
+  assertEquals(closes, 1);
+});
+
+Deno.test("createTaskStore() throws why it failed, even where the close fails, too", async () => {
+  const reason = new Error("the close failed");
+  const closes = [
+    () => Promise.reject(reason),
+    () => {
+      throw reason;
+    },
+  ];
+  for (const failing of closes) {
+    await withClose(failing, async () => {
+      const options = { memory: true, limits: { maxTasksPerOwner: 0 } };
+      const error = await assertRejects(() => create(options), RangeError);
+      assert(error.message.includes("limits.maxTasksPerOwner is 0"));
+      assertEquals((error as { suppressed?: unknown }).suppressed, reason);
+    });
+  }
+});
+
+const { close } = MemoryBackend.prototype;
+
+/** Calls the body while every backend in memory closes in another way. */
+async function withClose(
+  closing: () => Promise<void>,
+  body: () => Promise<void>,
+): Promise<void> {
+  MemoryBackend.prototype.close = closing;
+  try {
+    await body();
+  } finally {
+    MemoryBackend.prototype.close = close;
+  }
+}

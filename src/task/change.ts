@@ -7,10 +7,12 @@ import { isoTime, parseTime } from "../util/time.ts";
 import { InvalidTransitionError } from "./errors.ts";
 import { toJsonValue } from "./json_value.ts";
 import { LeaseLostError } from "./lease_errors.ts";
-import { mergeVariables, type TaskLimits } from "./limits.ts";
+import type { TaskLimits } from "./limits.ts";
 import type { TaskUpdate } from "./options.ts";
+import { quoted } from "./quoted.ts";
 import type { JsonRpcError, Task, TaskRecord } from "./record.ts";
 import { canTransition, isFinalStatus, type TaskStatus } from "./status.ts";
+import { mergeVariables } from "./variables.ts";
 
 /** The part of a store's policy that concerns changes. */
 export interface ChangePolicy {
@@ -52,8 +54,10 @@ export function applyUpdate(
   if (update.result !== undefined) {
     changed.result = toJsonValue(update.result) ?? null;
   }
-  if (update.error) changed.error = toJsonValue(update.error) as JsonRpcError;
-  if (update.variables) {
+  if (update.error !== undefined) {
+    changed.error = toJsonValue(update.error) as JsonRpcError;
+  }
+  if (update.variables !== undefined) {
     changed.variables = mergeVariables(
       policy.limits,
       record.variables,
@@ -61,7 +65,7 @@ export function applyUpdate(
     );
   }
   if (update.inputResponses === null) delete changed.inputResponses;
-  else if (update.inputResponses) {
+  else if (update.inputResponses !== undefined) {
     changed.inputResponses = toJsonValue(update.inputResponses) as InputMap;
   }
   // What is asked of the client is there only while the task waits for it.
@@ -101,7 +105,7 @@ export function failForLostWorker(
 ): TaskRecord {
   const time = isoTime(now);
   const statusMessage = `worker lost: ${
-    JSON.stringify(holder)
+    quoted(holder)
   } has not renewed its lease in time`;
   return retain(policy, {
     ...record,

@@ -5,9 +5,11 @@ import { newOperationId } from "../storage/operation_id.ts";
 import { isoTime } from "../util/time.ts";
 import { nextCreatedOrder } from "./creation_order.ts";
 import type { Fingerprints } from "./fingerprint.ts";
-import { checkTtl, mergeVariables, type TaskLimits } from "./limits.ts";
+import { checkTtl, type TaskLimits } from "./limits.ts";
+import { optional, requireText } from "./argument_checks.ts";
 import type { CreateTaskOptions } from "./options.ts";
 import type { TaskRecord } from "./record.ts";
+import { mergeVariables } from "./variables.ts";
 
 /** The part of a store's policy that concerns new tasks. */
 export interface CreationPolicy {
@@ -36,8 +38,11 @@ export async function newTask(
     pollIntervalMs: pollInterval = policy.pollIntervalMs,
     statusMessage,
     request,
-    variables,
+    variables = {},
   } = options;
+  requireText("taskId", taskId);
+  requireText("requestMethod", requestMethod);
+  optional(requireText, "statusMessage", statusMessage);
   requireInteger("pollIntervalMs", pollInterval, 1);
   const ttl = checkTtl(limits, options.ttlMs);
   // Before anything is awaited: tasks keep the order of the calls.
@@ -58,7 +63,7 @@ export async function newTask(
       pollInterval,
     },
     ownerId,
-    variables: variables ? mergeVariables(limits, {}, variables) : {},
+    variables: mergeVariables(limits, {}, variables),
     result: null,
     requestMethod,
     expiresAt: ttl === null ? null : isoTime(now + ttl),

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { idText, quoted } from "./quoted.ts";
 import type { TaskRecord } from "./record.ts";
 import type { TaskStatus } from "./status.ts";
 
@@ -58,7 +59,7 @@ export class TaskNotFoundError extends TaskError {
    * @param taskId The task id asked for.
    */
   constructor(taskId: string) {
-    super(INVALID_PARAMS, `task not found: ${JSON.stringify(taskId)}`);
+    super(INVALID_PARAMS, `task not found: ${quoted(taskId)}`);
     this.name = "TaskNotFoundError";
     this.taskId = taskId;
   }
@@ -78,7 +79,7 @@ export class TaskExpiredError extends TaskError {
    * @param expiredAt When it ended, RFC 3339.
    */
   constructor(taskId: string, expiredAt: string) {
-    super(INVALID_PARAMS, `task ${taskId} expired at ${expiredAt}`);
+    super(INVALID_PARAMS, `task ${idText(taskId)} expired at ${expiredAt}`);
     this.name = "TaskExpiredError";
     this.taskId = taskId;
     this.expiredAt = expiredAt;
@@ -98,7 +99,7 @@ export class TaskExistsError extends TaskError {
   constructor(taskId: string) {
     super(
       INVALID_PARAMS,
-      `task ${taskId} exists already, made by another request`,
+      `task ${idText(taskId)} exists already, made by another request`,
     );
     this.name = "TaskExistsError";
     this.taskId = taskId;
@@ -127,8 +128,8 @@ export class InvalidTransitionError extends TaskError {
     from: TaskStatus,
     to: TaskStatus,
     message: string = from === to
-      ? `task ${taskId} is ${from}: it cannot be changed so`
-      : `task ${taskId} is ${from}: it cannot become ${to}`,
+      ? `task ${idText(taskId)} is ${from}: it cannot be changed so`
+      : `task ${idText(taskId)} is ${from}: it cannot become ${idText(to)}`,
   ) {
     super(INVALID_PARAMS, message);
     this.name = "InvalidTransitionError";
@@ -152,8 +153,8 @@ export class TaskCancelledError extends TaskError {
   constructor(taskId: string, statusMessage?: string) {
     super(
       INVALID_PARAMS,
-      `task ${taskId} was cancelled${
-        statusMessage ? `: ${statusMessage}` : ""
+      `task ${idText(taskId)} was cancelled${
+        statusMessage ? `: ${quoted(statusMessage)}` : ""
       }`,
     );
     this.name = "TaskCancelledError";
@@ -175,7 +176,10 @@ export class TaskNotReadyError extends TaskError {
    * @param status The state it is in.
    */
   constructor(taskId: string, status: TaskStatus) {
-    super(INVALID_PARAMS, `task ${taskId} is ${status}: it has no result yet`);
+    super(
+      INVALID_PARAMS,
+      `task ${idText(taskId)} is ${status}: it has no result yet`,
+    );
     this.name = "TaskNotReadyError";
     this.taskId = taskId;
     this.status = status;
@@ -203,8 +207,10 @@ export class TaskTimeoutError extends TaskError {
     super(
       INTERNAL_ERROR,
       status === undefined
-        ? `the state of task ${taskId} is still unknown after ${timeoutMs} ms`
-        : `task ${taskId} is still ${status} after ${timeoutMs} ms`,
+        ? `the state of task ${
+          idText(taskId)
+        } is still unknown after ${timeoutMs} ms`
+        : `task ${idText(taskId)} is still ${status} after ${timeoutMs} ms`,
     );
     this.name = "TaskTimeoutError";
     this.taskId = taskId;
@@ -222,7 +228,7 @@ export class AnonymousOwnerError extends TaskError {
     super(
       INVALID_PARAMS,
       `owner ${
-        JSON.stringify(ownerId)
+        quoted(ownerId)
       } is anonymous: name who is authenticated (forOwner, defaultOwner or resolveOwner of an SdkTaskStore), or set allowAnonymous`,
     );
     this.name = "AnonymousOwnerError";
@@ -238,7 +244,7 @@ export class TaskCursorError extends TaskError {
    * @param options `cause`: the storage's own error.
    */
   constructor(cursor: string, options?: ErrorOptions) {
-    super(INVALID_PARAMS, `invalid cursor: ${JSON.stringify(cursor)}`, options);
+    super(INVALID_PARAMS, `invalid cursor: ${quoted(cursor)}`, options);
     this.name = "TaskCursorError";
   }
 }
@@ -258,7 +264,9 @@ export class ConcurrentModificationError extends TaskError {
   constructor(taskId: string, attempts: number, options?: ErrorOptions) {
     super(
       INTERNAL_ERROR,
-      `task ${taskId} was changed by others at each of ${attempts} attempts to write it`,
+      `task ${
+        idText(taskId)
+      } was changed by others at each of ${attempts} attempts to write it`,
       options,
     );
     this.name = "ConcurrentModificationError";

@@ -4,12 +4,40 @@
 const MAX_DEPTH = 64;
 
 /**
+ * Judges what is kept of a value while it is copied, outermost first, and
+ * throws to refuse it. It must refuse some depth: nothing else bounds it.
+ */
+export interface JsonVisitor {
+  /** Judges a value as it is kept; what was copied has depth 0. */
+  value(value: unknown, depth: number): void;
+  /** Judges the name of a field that is kept. */
+  name(name: string): void;
+}
+
+/**
  * Copies a value as reading it back from JSON would give it; `undefined` where
  * JSON leaves it out.
  *
  * @throws {TypeError} If JSON cannot say it: a cycle, a `bigint`.
  */
-export function toJsonValue(value: unknown, depth = 0): unknown {
+export function toJsonValue(
+  value: unknown,
+  visitor?: JsonVisitor,
+  depth = 0,
+): unknown {
+  if (typeof value === "object" && value !== null) {
+    if ((visitor || depth < MAX_DEPTH) && isPlain(value)) {
+      visitor?.value(value, depth);
+      return copyOf(value, visitor, depth + 1);
+    }
+    return throughText(value, visitor, depth);
+  }
+  const kept = primitive(value);
+  if (kept !== undefined) visitor?.value(kept, depth);
+  return kept;
+}
+
+function primitive(value: unknown): unknown {
   switch (typeof value) {
     case "string":
     case "boolean":
@@ -17,27 +45,33 @@ export function toJsonValue(value: unknown, depth = 0): unknown {
     case "number":
       return Number.isFinite(value) ? value + 0 : null; // -0 becomes 0
     case "object":
-      if (value === null) return null;
-      return depth < MAX_DEPTH && isPlain(value)
-        ? copyOf(value, depth + 1)
-        : throughText(value);
+      return null;
     default:
-      return throughText(value);
+      return throughText(value, undefined, 0);
   }
 }
 
-function copyOf(value: object, depth: number): object {
+function copyOf(
+  value: object,
+  visitor: JsonVisitor | undefined,
+  depth: number,
+): object {
   if (Array.isArray(value)) {
     const copy: unknown[] = [];
     for (let i = 0; i < value.length; i++) {
-      copy.push(toJsonValue(value[i], depth) ?? null);
+      const item = toJsonValue(value[i], visitor, depth);
+      if (item === undefined) visitor?.value(null, depth);
+      copy.push(item ?? null);
     }
     return copy;
   }
   const copy: Record<string, unknown> = {};
   for (const name of Object.keys(value)) {
-    const field = toJsonValue((value as typeof copy)[name], depth);
-    if (field !== undefined) setField(copy, name, field);
+    const field = (value as typeof copy)[name];
+    const kept = toJsonValue(field, visitor, depth);
+    if (kept === undefined) continue;
+    visitor?.name(name);
+    setField(copy, name, kept);
   }
   return copy;
 }
@@ -70,7 +104,23 @@ export function setField(
   });
 }
 
-function throughText(value: unknown): unknown {
+function throughText(
+  value: unknown,
+  visitor: JsonVisitor | undefined,
+  depth: number,
+): unknown {
   const text: string | undefined = JSON.stringify(value);
-  return text === undefined ? undefined : JSON.parse(text);
+  if (text === undefined) return undefined;
+  const kept = JSON.parse(text);
+  if (visitor) visit(kept, visitor, depth);
+  return kept;
+}
+
+function visit(value: unknown, visitor: JsonVisitor, depth: number): void {
+  visitor.value(value, depth);
+  if (typeof value !== "object" || value === null) return;
+  for (const [name, field] of Object.entries(value)) {
+    if (!Array.isArray(value)) visitor.name(name);
+    visit(field, visitor, depth + 1);
+  }
 }

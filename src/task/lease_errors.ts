@@ -1,6 +1,7 @@
 /** The errors about leases. */
 
 import { InvalidTransitionError, TaskError } from "./errors.ts";
+import { idText, quoted } from "./quoted.ts";
 import type { TaskStatus } from "./status.ts";
 
 /** JSON-RPC: the server could not. */
@@ -38,14 +39,16 @@ export class LeaseLostError extends InvalidTransitionError {
   ) {
     const whose = holder === undefined
       ? "the lease of this write"
-      : `the lease of ${JSON.stringify(holder)}`;
+      : `the lease of ${quoted(holder)}`;
     super(
       taskId,
       from,
       to,
       lostAt === undefined
-        ? `${whose} on task ${taskId} has ended: this write is refused`
-        : `${whose} on task ${taskId} has run out: the task failed at ${lostAt}, and this write is refused`,
+        ? `${whose} on task ${idText(taskId)} has ended: this write is refused`
+        : `${whose} on task ${
+          idText(taskId)
+        } has run out: the task failed at ${lostAt}, and this write is refused`,
     );
     this.name = "LeaseLostError";
     this.holder = holder;
@@ -69,8 +72,8 @@ export class LeaseHeldError extends TaskError {
     super(
       INTERNAL_ERROR,
       holder === undefined
-        ? `task ${taskId} has no lease to renew`
-        : `task ${taskId} is held by ${JSON.stringify(holder)}`,
+        ? `task ${idText(taskId)} has no lease to renew`
+        : `task ${idText(taskId)} is held by ${quoted(holder)}`,
     );
     this.name = "LeaseHeldError";
     this.taskId = taskId;

@@ -1,10 +1,11 @@
 /**
  * Looks at watched tasks when their leases should have run out: no event tells
  * that a lease was taken, renewed or lost, and a look fails a task whose
- * worker is lost, which makes the event. All watches of a task share them.
+ * worker is lost, which makes the event. All watches of a task share them. Of
+ * a lease that its own store takes, a watch is told at once; of one that
+ * another instance takes, by the next version or the next look.
  */
 
-import { MAX_TIMER_MS } from "../storage/checks.ts";
 import type { TaskRecord } from "./record.ts";
 import type { DecodedRecord } from "./record_codec.ts";
 import { isFinalStatus } from "./status.ts";
@@ -13,7 +14,10 @@ import { isFinalStatus } from "./status.ts";
 const MIN_LOOK_MS = 10;
 /** The delay before a look that failed is repeated. */
 const RETRY_MS = 1000;
-/** The time between looks at a task without a lease: it may have one since. */
+/**
+ * The longest time between two looks: another instance may have taken a lease
+ * since, of whatever length.
+ */
 const SAFETY_LOOK_MS = 30_000;
 
 /** Reads a task, which fails it if its worker is lost. */
@@ -28,7 +32,8 @@ export class LeaseLooks {
    *
    * @returns What the watch reports to.
    */
-  join(key: string, look: Look): WatchedTask {
+  join(owner: string, taskId: string, look: Look): WatchedTask {
+    const key = keyOf(owner, taskId);
     let watched = this.#watched.get(key);
     if (watched === undefined) {
       watched = new WatchedTask(look, () => this.#watched.delete(key));
@@ -37,6 +42,15 @@ export class LeaseLooks {
     watched.watches++;
     return watched;
   }
+
+  /** Notes that this store has taken or renewed the lease of a task. */
+  leased(record: TaskRecord): void {
+    this.#watched.get(keyOf(record.ownerId, record.task.taskId))?.seen(record);
+  }
+}
+
+function keyOf(owner: string, taskId: string): string {
+  return `${owner}\n${taskId}`;
 }
 
 /** One task that is watched, by one watch or more. */
@@ -47,6 +61,8 @@ export class WatchedTask {
   readonly #look: Look;
   readonly #onEnd: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Whether the next look is for the end of a lease. */
+  #isForLease = false;
 
   constructor(look: Look, onEnd: () => void) {
     this.#look = look;
@@ -56,7 +72,11 @@ export class WatchedTask {
   /** Says what was seen of the task, which decides about the next look. */
   seen(record: TaskRecord): void {
     if (isFinalStatus(record.task.status)) return clearTimeout(this.#timer);
-    this.#lookIn(record.lease?.remainingMs ?? SAFETY_LOOK_MS);
+    const { lease } = record;
+    // A record without one may have been read before it was taken.
+    if (lease === undefined && this.#isForLease) return;
+    this.#isForLease = lease !== undefined;
+    this.#lookIn(lease?.remainingMs ?? SAFETY_LOOK_MS);
   }
 
   /** Ends a watch; with the last one, the looks end. */
@@ -68,19 +88,20 @@ export class WatchedTask {
 
   #lookIn(ms: number): void {
     clearTimeout(this.#timer);
-    const delay = Math.min(Math.max(ms, MIN_LOOK_MS), MAX_TIMER_MS);
+    const delay = Math.min(Math.max(ms, MIN_LOOK_MS), SAFETY_LOOK_MS);
     this.#timer = setTimeout(() => this.#lookNow(), delay);
     // A sleeping watch alone does not keep a process alive.
     (this.#timer as { unref?: () => void }).unref?.();
   }
 
   async #lookNow(): Promise<void> {
+    this.#isForLease = false;
     let record: TaskRecord | undefined;
     try {
       record = await this.#look();
     } catch {
       // The watch itself tells of a storage that fails.
-      if (this.watches > 0) this.#lookIn(RETRY_MS);
+      if (this.watches > 0 && !this.#isForLease) this.#lookIn(RETRY_MS);
       return;
     }
     if (this.watches > 0 && record !== undefined) this.seen(record);

@@ -1,8 +1,8 @@
 /** The limits of a store, their defaults, and the checks of what is bounded. */
 
-import { requireInteger, utf8Bytes } from "../storage/checks.ts";
-import { setField, toJsonValue } from "./json_value.ts";
+import { requireInteger } from "../storage/checks.ts";
 import { TaskLimitError } from "./limit_errors.ts";
+import { requireNames } from "./argument_checks.ts";
 
 /** The limits of a store. Larger requests are refused, never cut down. */
 export interface TaskLimits {
@@ -28,18 +28,26 @@ export interface TaskLimits {
 /** Beyond it there are no dates: some three thousand years. */
 export const MAX_DURATION_MS = 1e14;
 
-/** Fills in the default of every limit that was not given. */
+const DEFAULTS: Required<TaskLimits> = {
+  maxTasksPerOwner: 1000,
+  maxActiveTasksPerOwner: 100,
+  defaultTtlMs: 60 * 60 * 1000,
+  maxTtlMs: 24 * 60 * 60 * 1000,
+  maxVariablesBytes: 1024 * 1024,
+  maxVariableDepth: 10,
+  maxStringBytes: 64 * 1024,
+};
+
+/**
+ * Fills in the default of every limit that was not given.
+ *
+ * @throws {TypeError} If a limit has another type, or an unknown name: it
+ * would limit nothing.
+ * @throws {RangeError} If it is out of its range.
+ */
 export function resolveLimits(limits: TaskLimits): Required<TaskLimits> {
-  const all = {
-    maxTasksPerOwner: 1000,
-    maxActiveTasksPerOwner: 100,
-    defaultTtlMs: 60 * 60 * 1000,
-    maxTtlMs: 24 * 60 * 60 * 1000,
-    maxVariablesBytes: 1024 * 1024,
-    maxVariableDepth: 10,
-    maxStringBytes: 64 * 1024,
-    ...limits,
-  };
+  requireNames("limits", limits, Object.keys(DEFAULTS));
+  const all = { ...DEFAULTS, ...limits };
   for (const [name, value] of Object.entries(all)) {
     if (name === "maxTtlMs" && value === Infinity) continue;
     if (name === "defaultTtlMs" && value === null) continue;
@@ -72,75 +80,4 @@ export function checkTtl(
     );
   }
   return ttlMs;
-}
-
-/**
- * Merges new values into the variables of a task, as JSON keeps them; null
- * deletes a name.
- *
- * @throws {TaskLimitError} If what results is over a limit.
- */
-export function mergeVariables(
-  limits: Required<TaskLimits>,
-  variables: Readonly<Record<string, unknown>>,
-  changes: Readonly<Record<string, unknown>>,
-): Record<string, unknown> {
-  for (const [name, value] of Object.entries(changes)) {
-    checkString(limits, name);
-    checkValue(limits, name, value, 0);
-  }
-  const merged: Record<string, unknown> = { ...variables };
-  for (const [name, change] of Object.entries(changes)) {
-    const value = change === null ? undefined : toJsonValue(change);
-    if (value === undefined) delete merged[name];
-    else setField(merged, name, value);
-  }
-  const text = JSON.stringify(merged);
-  if (text.length * 3 <= limits.maxVariablesBytes) return merged;
-  const bytes = utf8Bytes(text);
-  if (bytes > limits.maxVariablesBytes) {
-    throw new TaskLimitError(
-      "maxVariablesBytes",
-      limits.maxVariablesBytes,
-      bytes,
-      "the size of the variables in bytes",
-    );
-  }
-  return merged;
-}
-
-function checkValue(
-  limits: Required<TaskLimits>,
-  name: string,
-  value: unknown,
-  depth: number,
-): void {
-  if (depth > limits.maxVariableDepth) {
-    throw new TaskLimitError(
-      "maxVariableDepth",
-      limits.maxVariableDepth,
-      depth,
-      `the depth of variable ${JSON.stringify(name)}`,
-    );
-  }
-  if (typeof value === "string") return checkString(limits, value);
-  if (typeof value !== "object" || value === null) return;
-  for (const [key, inner] of Object.entries(value)) {
-    if (!Array.isArray(value)) checkString(limits, key);
-    checkValue(limits, name, inner, depth + 1);
-  }
-}
-
-function checkString(limits: Required<TaskLimits>, text: string): void {
-  const { maxStringBytes } = limits;
-  if (text.length * 3 <= maxStringBytes) return;
-  const bytes = utf8Bytes(text);
-  if (bytes > maxStringBytes) {
-    throw new TaskLimitError(
-      "maxStringBytes",
-      maxStringBytes,
-      bytes,
-      "the length of a string in the variables in bytes",
-    );
-  }
 }

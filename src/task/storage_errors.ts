@@ -10,6 +10,7 @@ import {
 import { TaskCursorError, TaskStorageError } from "./errors.ts";
 import { ResourceExhaustedError } from "./limit_errors.ts";
 import type { DamagedTask } from "./options.ts";
+import { idText } from "./quoted.ts";
 import type { TaskRecord } from "./record.ts";
 
 /**
@@ -51,7 +52,9 @@ function exhausted(
       );
     case "bytes":
       return new ResourceExhaustedError(
-        `the record of task ${taskId} would have ${actual} bytes, over the limit of ${limit}`,
+        `the record of task ${
+          idText(taskId)
+        } would have ${actual} bytes, over the limit of ${limit}`,
         "store large results elsewhere and return a reference",
         cause,
       );

@@ -12,6 +12,7 @@ import {
   taskGone,
   TaskNotFoundError,
 } from "./errors.ts";
+import { wrongKind } from "./argument_checks.ts";
 import type { TaskRef } from "./options.ts";
 import { isSameTask, type TaskRecord } from "./record.ts";
 import type { TaskRepository } from "./task_repository.ts";
@@ -156,10 +157,14 @@ export class TaskChanges {
 /**
  * The task a caller means.
  *
+ * @throws {TypeError} If it is neither an id nor a record.
  * @throws {TaskNotFoundError} If they hold a record of another's task.
  */
 export function nameOf(ref: TaskRef, owner: string): NamedTask {
   if (typeof ref === "string") return { taskId: ref, held: undefined };
+  if (typeof (ref as Partial<TaskRecord>)?.task?.taskId !== "string") {
+    throw wrongKind("task", ref, "its id or a TaskRecord");
+  }
   if (ref.ownerId === owner) return { taskId: ref.task.taskId, held: ref };
   throw new TaskNotFoundError(ref.task.taskId);
 }

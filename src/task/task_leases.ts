@@ -1,7 +1,6 @@
 /** Leases of workers on tasks: the storage grants and judges them. */
 
 import type { StorageBackend } from "../storage/backend.ts";
-import { checkLease } from "../storage/checks.ts";
 import {
   FencedError,
   LeaseConflictError,
@@ -55,7 +54,6 @@ export class TaskLeases {
     owner: string,
     request: LeaseRequest,
   ): Promise<TaskRecord> {
-    checkLease(request);
     const leases = requireLeases(this.#backend);
     const named = nameOf(ref, owner);
     const { taskId } = named;
@@ -92,7 +90,6 @@ export class TaskLeases {
     owner: string,
     request: LeaseRequest,
   ): Promise<TaskRecord> {
-    checkLease(request);
     const leases = requireLeases(this.#backend);
     const named = nameOf(ref, owner);
     const { taskId } = named;

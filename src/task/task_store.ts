@@ -7,7 +7,7 @@
  */
 
 import type { StorageBackend } from "../storage/backend.ts";
-import { requireInteger } from "../storage/checks.ts";
+import { checkLease, requireInteger } from "../storage/checks.ts";
 import type { MessageQueue } from "../storage/message_queue.ts";
 import type { StepStorage } from "../storage/steps.ts";
 import { taskAbortSignal } from "./abort_signal.ts";
@@ -24,6 +24,17 @@ import { Keyring } from "./keyring.ts";
 import { LeaseHolders } from "./lease_holders.ts";
 import { LeaseLooks } from "./lease_looks.ts";
 import { checkTtl, resolveLimits, type TaskLimits } from "./limits.ts";
+import {
+  leaseRequest,
+  optional,
+  requireFunction,
+  requireObject,
+  requireOptions,
+  requireSignal,
+  requireStatus,
+  requireText,
+} from "./argument_checks.ts";
+import { checkStoreOptions, requireBackend } from "./option_checks.ts";
 import type {
   CreateTaskOptions,
   LeaseOptions,
@@ -43,13 +54,17 @@ import { isFinalStatus, type TaskStatus } from "./status.ts";
 import { type Change, TaskChanges } from "./task_changes.ts";
 import { TaskLeases } from "./task_leases.ts";
 import { TaskRepository } from "./task_repository.ts";
+import { checkUpdate, updateOf } from "./update_checks.ts";
+import { requireVariables } from "./variables.ts";
 import { waitForTask, type WaitOptions } from "./wait.ts";
 import { TaskWatch } from "./watch.ts";
 
 /**
  * Tasks with owners, states and an end.
  *
- * Every method may throw `AnonymousOwnerError`, `TaskStorageError` (with a
+ * A method that returns a promise never throws at the call: the promise
+ * rejects. An argument of another type is a `TypeError`, one out of its range a
+ * `RangeError`, and nothing is written. Every method may throw `AnonymousOwnerError`, `TaskStorageError` (with a
  * cause of `InvalidDataError` for a record that cannot be read) and, for a task
  * that is missing or another owner's, `TaskNotFoundError`. A write to a
  * task in a final state throws `InvalidTransitionError`. Every mutation takes
@@ -99,8 +114,11 @@ export class TaskStore implements AsyncDisposable {
    * @param backend The storage of the records.
    * @param options Limits and policy.
    * @throws {RangeError} If an option is out of its range.
+   * @throws {TypeError} If an option has another type, or an unknown name.
    */
   constructor(backend: StorageBackend, options: TaskStoreOptions = {}) {
+    requireBackend(backend);
+    checkStoreOptions(options);
     const {
       limits = {},
       allowAnonymous = false,
@@ -110,15 +128,6 @@ export class TaskStore implements AsyncDisposable {
       maxWriteAttempts = 100,
       clock = Date.now,
     } = options;
-    requireInteger("pollIntervalMs", pollIntervalMs, 1);
-    requireInteger("maxWriteAttempts", maxWriteAttempts, 1);
-    if (retention !== "creation" && retention !== "completion") {
-      throw new RangeError(
-        `retention is ${
-          JSON.stringify(retention)
-        }: expected "creation" or "completion"`,
-      );
-    }
     this.#backend = backend;
     this.#policy = { limits: resolveLimits(limits), retention };
     const keyring = encryption && new Keyring(encryption.keys);
@@ -177,7 +186,10 @@ export class TaskStore implements AsyncDisposable {
     options: CreateTaskOptions = {},
   ): Promise<TaskRecord> {
     const owner = this.#owner(ownerId);
-    const { lease } = options;
+    requireOptions(options);
+    const lease = options.lease === undefined
+      ? undefined
+      : leaseRequest(options.lease);
     const record = await newTask(owner, requestMethod, options, {
       limits: this.limits,
       pollIntervalMs: this.#pollIntervalMs,
@@ -215,6 +227,7 @@ export class TaskStore implements AsyncDisposable {
    * @throws {TaskNotFoundError} If it is missing, expired or another owner's.
    */
   async get(taskId: string, ownerId: string): Promise<TaskRecord> {
+    requireText("taskId", taskId);
     const record = await this.#records.find(taskId, this.#owner(ownerId));
     if (record === undefined) throw new TaskNotFoundError(taskId);
     return record;
@@ -226,16 +239,18 @@ export class TaskStore implements AsyncDisposable {
    * @throws {InvalidTransitionError} If its state does not allow it.
    * @throws {LeaseLostError} If `update.fence` is of a lease that has ended.
    * @throws {TaskLimitError} If the variables would be over a limit.
+   * @throws {TypeError} If `update` is no plain object.
    */
-  update(
+  async update(
     task: TaskRef,
     ownerId: string,
     update: TaskUpdate,
   ): Promise<TaskRecord> {
-    return this.#change(
+    const checked = checkUpdate("update is", update);
+    return await this.#change(
       task,
       ownerId,
-      (record, now) => applyUpdate(this.#policy, record, update, now),
+      (record, now) => applyUpdate(this.#policy, record, checked, now),
     );
   }
 
@@ -243,17 +258,20 @@ export class TaskStore implements AsyncDisposable {
    * Changes a task by what it is: `change` is called with the record as it is
    * stored, and again with a later one where others write first.
    *
-   * @param change Returns what is to change; `undefined`: nothing.
+   * @param change Returns what is to change; `undefined`: nothing. It cannot be
+   * `async`: nothing waits for it.
+   * @throws {TypeError} If it returns anything else; nothing is written then.
    * @throws {InvalidTransitionError} If its state does not allow the change.
    * @throws {ConcurrentModificationError} If others keep writing first.
    */
-  modify(
+  async modify(
     task: TaskRef,
     ownerId: string,
     change: (record: TaskRecord) => TaskUpdate | undefined,
   ): Promise<TaskRecord> {
-    return this.#change(task, ownerId, (record, now) => {
-      const update = change(record);
+    requireFunction("change", change);
+    return await this.#change(task, ownerId, (record, now) => {
+      const update = updateOf(change, record);
       return update && applyUpdate(this.#policy, record, update, now);
     });
   }
@@ -263,13 +281,14 @@ export class TaskStore implements AsyncDisposable {
    *
    * @throws {InvalidTransitionError} If its state does not allow it.
    */
-  updateStatus(
+  async updateStatus(
     task: TaskRef,
     ownerId: string,
     status: TaskStatus,
     statusMessage?: string,
   ): Promise<TaskRecord> {
-    return this.modify(task, ownerId, (record) => ({
+    requireStatus("status", status);
+    return await this.modify(task, ownerId, (record) => ({
       // No state moves to itself, but its message may change.
       status: status === record.task.status && statusMessage !== undefined
         ? undefined
@@ -279,35 +298,39 @@ export class TaskStore implements AsyncDisposable {
   }
 
   /**
-   * Merges variables into a task; `null` deletes a name.
+   * Merges variables into a task; `null` deletes a name. The limits are about
+   * what is stored: a date is a string, an object with `toJSON` what that
+   * returns.
    *
    * @throws {TaskLimitError} If what results is over a limit.
+   * @throws {TypeError} If `variables` is no plain object of names and values.
    */
-  setVariables(
+  async setVariables(
     task: TaskRef,
     ownerId: string,
     variables: Readonly<Record<string, unknown>>,
   ): Promise<TaskRecord> {
-    return this.update(task, ownerId, { variables });
+    requireVariables(variables);
+    return await this.update(task, ownerId, { variables });
   }
 
   /** Stores a result and leaves the state as it is. */
-  setResult(
+  async setResult(
     task: TaskRef,
     ownerId: string,
     result: unknown,
   ): Promise<TaskRecord> {
-    return this.update(task, ownerId, { result: result ?? null });
+    return await this.update(task, ownerId, { result: result ?? null });
   }
 
   /** Completes a task: state, message and result in one write. */
-  completeWithResult(
+  async completeWithResult(
     task: TaskRef,
     ownerId: string,
     result: unknown,
     statusMessage?: string,
   ): Promise<TaskRecord> {
-    return this.update(task, ownerId, {
+    return await this.update(task, ownerId, {
       status: "completed",
       statusMessage: statusMessage ?? null,
       result: result ?? null,
@@ -319,26 +342,27 @@ export class TaskStore implements AsyncDisposable {
    *
    * @param statusMessage Default: the error's message.
    */
-  fail(
+  async fail(
     task: TaskRef,
     ownerId: string,
     error: JsonRpcError,
-    statusMessage: string = error.message,
+    statusMessage?: string,
   ): Promise<TaskRecord> {
-    return this.update(task, ownerId, {
+    requireObject("error", error);
+    return await this.update(task, ownerId, {
       status: "failed",
-      statusMessage,
+      statusMessage: statusMessage ?? error.message,
       error,
     });
   }
 
   /** Cancels a task. */
-  cancel(
+  async cancel(
     task: TaskRef,
     ownerId: string,
     statusMessage?: string,
   ): Promise<TaskRecord> {
-    return this.updateStatus(task, ownerId, "cancelled", statusMessage);
+    return await this.updateStatus(task, ownerId, "cancelled", statusMessage);
   }
 
   /**
@@ -365,6 +389,7 @@ export class TaskStore implements AsyncDisposable {
     ownerId: string,
     options: ListTasksOptions = {},
   ): Promise<TaskPage> {
+    requireOptions(options);
     return await this.#records.page(this.#owner(ownerId), options);
   }
 
@@ -387,7 +412,10 @@ export class TaskStore implements AsyncDisposable {
     ownerId: string,
     options: { readonly ttlMs: number },
   ): Promise<TaskRecord> {
-    const ttlMs = checkTtl(this.limits, options.ttlMs)!;
+    requireOptions(options);
+    const { ttlMs } = options;
+    requireInteger("ttlMs", ttlMs, 1);
+    checkTtl(this.limits, ttlMs);
     return await this.#change(
       task,
       ownerId,
@@ -411,7 +439,11 @@ export class TaskStore implements AsyncDisposable {
     ownerId: string,
     options: LeaseOptions,
   ): Promise<TaskRecord> {
-    return await this.#leases.take(task, this.#owner(ownerId), options);
+    const request = leaseRequest(options);
+    const owner = this.#owner(ownerId);
+    const leased = await this.#leases.take(task, owner, request);
+    this.#looks.leased(leased);
+    return leased;
   }
 
   /**
@@ -427,7 +459,11 @@ export class TaskStore implements AsyncDisposable {
     ownerId: string,
     options: LeaseOptions,
   ): Promise<TaskRecord> {
-    return await this.#leases.renew(task, this.#owner(ownerId), options);
+    const request = leaseRequest(options);
+    const owner = this.#owner(ownerId);
+    const leased = await this.#leases.renew(task, owner, request);
+    this.#looks.leased(leased);
+    return leased;
   }
 
   /**
@@ -442,13 +478,18 @@ export class TaskStore implements AsyncDisposable {
     ownerId: string,
     options: ReleaseOptions,
   ): Promise<boolean> {
-    const { holder } = options;
+    requireOptions(options);
+    const { holder } = checkLease({ holder: options.holder, forMs: 1 });
     return await this.#leases.release(task, this.#owner(ownerId), holder);
   }
 
   /**
    * Yields the task as it is, then every later version; ends when it is
    * deleted or expires. It rides on events and does not poll.
+   *
+   * A task whose lease runs out fails, and is yielded so, when its lease ends.
+   * No event tells of a lease: if another instance took it after the last
+   * version that was seen here, that may be up to 30 seconds later.
    *
    * @throws {TaskNotFoundError} At the first step, if there is no such task.
    */
@@ -457,6 +498,9 @@ export class TaskStore implements AsyncDisposable {
     ownerId: string,
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): AsyncIterableIterator<TaskRecord> {
+    requireText("taskId", taskId);
+    requireOptions(options);
+    optional(requireSignal, "signal", options.signal);
     return new TaskWatch({
       records: this.#records,
       looks: this.#looks,
@@ -481,6 +525,8 @@ export class TaskStore implements AsyncDisposable {
     ownerId: string,
     options: WaitOptions,
   ): Promise<TaskRecord> {
+    requireText("taskId", taskId);
+    requireOptions(options);
     return await waitForTask(
       taskId,
       this.#clock,
@@ -493,9 +539,13 @@ export class TaskStore implements AsyncDisposable {
    * A signal for the worker of a task, wherever it runs: it aborts when the
    * task is cancelled, expires, is deleted or has failed for a lost lease, by
    * event and at once. Its reason is the `TaskError` that says so. A task that
-   * ends otherwise ends the signal without aborting it.
+   * ends otherwise ends the signal without aborting it. A lease that another
+   * instance has taken since, and lost, may be up to 30 seconds late: see
+   * `watch`.
    */
   signalFor(taskId: string, ownerId: string): AbortSignal {
+    requireText("taskId", taskId);
+    requireText("ownerId", ownerId);
     return taskAbortSignal(
       taskId,
       this.#clock,
@@ -519,6 +569,7 @@ export class TaskStore implements AsyncDisposable {
   }
 
   #owner(ownerId: string): string {
+    requireText("ownerId", ownerId);
     const anonymous = ownerId === "" || ownerId === "local";
     if (anonymous && !this.#allowAnonymous) {
       throw new AnonymousOwnerError(ownerId);

@@ -6,6 +6,13 @@ import {
   taskGone,
   TaskTimeoutError,
 } from "./errors.ts";
+import {
+  optional,
+  requireBoolean,
+  requireSignal,
+  requireStatus,
+  wrongKind,
+} from "./argument_checks.ts";
 import type { TaskRecord } from "./record.ts";
 import { isFinalStatus, type TaskStatus } from "./status.ts";
 
@@ -38,10 +45,16 @@ export async function waitForTask(
   { status, final = false, timeoutMs, signal }: WaitOptions,
 ): Promise<TaskRecord> {
   const wanted: readonly TaskStatus[] = [status ?? []].flat();
+  for (const one of wanted) requireStatus("status", one);
+  requireBoolean("final", final);
+  optional(requireSignal, "signal", signal);
   if (wanted.length === 0 && !final) {
     throw new TypeError(
       "waitFor() waits for nothing: expected a status, or final: true",
     );
+  }
+  if (timeoutMs !== undefined && typeof timeoutMs !== "number") {
+    throw wrongKind("timeoutMs", timeoutMs, "milliseconds from 0");
   }
   if (timeoutMs !== undefined && !(timeoutMs >= 0)) {
     throw new RangeError(

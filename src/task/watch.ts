@@ -90,7 +90,8 @@ export class TaskWatch implements AsyncIterableIterator<TaskRecord, undefined> {
         this.#stored = opened[Symbol.asyncIterator]();
       }
       const watched = this.#watched ??= looks.join(
-        `${owner}\n${taskId}`,
+        owner,
+        taskId,
         () => records.find(taskId, owner),
       );
       while (true) {

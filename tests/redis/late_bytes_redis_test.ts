@@ -5,17 +5,16 @@
  * @module
  */
 
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import {
   BackendError,
   NotFoundError,
-  type RedisBackend,
   type StorageBackend,
   VersionConflictError,
 } from "../../mod.ts";
 import { HeldUp } from "../support/held_up.ts";
 import { isScript, sendRaw, TcpProxy } from "../support/proxy.ts";
-import { type RedisFixture, redisTest } from "../support/redis_fixture.ts";
+import { redisTest } from "../support/redis_fixture.ts";
 import { ageTrace, midSpan } from "../support/span.ts";
 import { HOUR, KEY, PREFIX } from "../support/suite/env.ts";
 import { waitUntil } from "../support/wait.ts";

@@ -432,6 +432,31 @@ linkTest(
   },
 );
 
+Deno.test("redis_link: lets go of the members of a pool that are gone", async () => {
+  const lent: (EventEmitter & { isOpen: boolean })[] = [];
+  const pool = Object.assign(new EventEmitter(), {
+    isOpen: true,
+    isClosing: false,
+    withCommandOptions: () => pool,
+    execute: (task: (client: unknown) => unknown) => {
+      const member = Object.assign(new EventEmitter(), { isOpen: true });
+      lent.push(member);
+      return Promise.resolve(task(member));
+    },
+  });
+  const link = new PoolLink(pool as unknown as PoolClient);
+  for (let i = 0; i < 5; i++) {
+    await link.nodeOf("k");
+    assertEquals(
+      lent.map((member) => member.listenerCount("end")),
+      lent.map((_, n) => n === i ? 1 : 0),
+    );
+    lent[i]!.isOpen = false;
+  }
+  await link.close();
+  assertEquals(lent.at(-1)!.listenerCount("end"), 0);
+});
+
 linkTest("connects as a user who may not ask for INFO", async () => {
   await using server = await startRedisServer();
   await command(server, [

@@ -5,7 +5,11 @@
  */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { TaskNotReadyError, type TaskRecord } from "../../../mod.ts";
+import {
+  TaskNotReadyError,
+  type TaskRecord,
+  type TaskUpdate,
+} from "../../../mod.ts";
 import { METHOD, OWNER, stored, type TaskTest } from "./env.ts";
 
 export function changeTests(test: TaskTest): void {
@@ -170,6 +174,49 @@ export function changeTests(test: TaskTest): void {
       SyntaxError,
       "the caller's own",
     );
+  });
+
+  test("modify_refuses_what_is_no_update", async (ground) => {
+    const store = await ground.open();
+    const record = await store.create(OWNER, METHOD);
+    const { taskId } = record.task;
+    const before = await stored(store.backend, taskId);
+    const wrong: readonly [() => unknown, string][] = [
+      [() => Promise.resolve({ status: "completed" }), "a promise"],
+      [async () => await Promise.reject(new Error("its own")), "a promise"],
+      [() => ({ then() {} }), "a promise"],
+      [() => 5, "a number"],
+      [() => 0, "a number"],
+      [() => [], "an array"],
+      [() => "completed", "a string"],
+      [() => "", "a string"],
+      [() => false, "a boolean"],
+      [() => null, "null"],
+      [() => new Map([["status", "completed"]]), "an instance of Map"],
+    ];
+    for (const [change, kind] of wrong) {
+      for (const ref of [taskId, record]) {
+        await assertRejects(
+          () => store.modify(ref, OWNER, change as () => undefined),
+          TypeError,
+          `change() returned ${kind}: expected `,
+        );
+        if (kind === "a promise") continue;
+        await assertRejects(
+          () => store.update(ref, OWNER, change() as TaskUpdate),
+          TypeError,
+          `update is ${kind}: expected `,
+        );
+      }
+    }
+    for (const change of [undefined, null, { status: "completed" }, "cancel"]) {
+      await assertRejects(
+        () => store.modify(taskId, OWNER, change as unknown as () => undefined),
+        TypeError,
+        "expected a function",
+      );
+    }
+    assertEquals(await stored(store.backend, taskId), before);
   });
 
   test("write_returns_what_reading_gives", async (ground) => {

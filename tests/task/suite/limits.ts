@@ -118,6 +118,97 @@ export function limitTests(test: TaskTest): void {
     assertEquals((await store.get(task.taskId, OWNER)).version, 4);
   });
 
+  test("limits_of_variables_are_about_what_is_stored", async (ground) => {
+    const store = await ground.open({
+      limits: { maxStringBytes: 100, maxVariablesBytes: 300 },
+    });
+    const record = await store.create(OWNER, METHOD);
+    const json = (value: unknown) => ({ toJSON: () => value });
+    class Boxed {
+      constructor(readonly field: unknown) {}
+    }
+    const long = "x".repeat(101);
+    const text = { limit: "maxStringBytes", max: 100, actual: 101 };
+    const depth = { limit: "maxVariableDepth", max: 10, actual: 11 };
+    const size = { limit: "maxVariablesBytes", max: 300 };
+    const over: readonly [unknown, Parameters<typeof overLimit>[1]][] = [
+      [json(long), text],
+      [json({ [long]: 1 }), text],
+      [[json([{ a: long }])], text],
+      [new Boxed(long), text],
+      [new String(long), text],
+      [json(nest(11, asBoth)), depth],
+      [[json(nest(10, asArray))], depth],
+      [new Boxed(nest(10, asObject)), depth],
+      [nest(11, (value, i) => [i === 0 ? undefined : value]), depth],
+      [json(times(4, () => "x".repeat(100))), { ...size, actual: 419 }],
+    ];
+    for (const [v, expected] of over) {
+      const what = { variables: { v } };
+      const writes = [
+        () => store.create(OWNER, METHOD, what),
+        () => store.setVariables(record, OWNER, what.variables),
+        () => store.update(record.task.taskId, OWNER, what),
+      ];
+      for (const write of writes) await overLimit(write, expected);
+    }
+    // What is not stored is not judged, however large.
+    const small: readonly [unknown, unknown][] = [
+      [{ huge: long, toJSON: () => "small" }, "small"],
+      [json(undefined), undefined],
+      [{ [long]: undefined }, {}],
+      [{ deep: nest(20, asArray), toJSON: () => 1 }, 1],
+    ];
+    for (const [v, kept] of small) {
+      const { variables } = await store.create(OWNER, METHOD, {
+        variables: { v },
+      });
+      assertEquals(variables, kept === undefined ? {} : { v: kept });
+    }
+  });
+
+  test("variables_are_an_object_of_names", async (ground) => {
+    const store = await ground.open();
+    const record = await store.create(OWNER, METHOD);
+    const { taskId } = record.task;
+    const before = await stored(store.backend, taskId);
+    class Settings {
+      a = 1;
+    }
+    const wrong: readonly [unknown, string][] = [
+      ["abc", "a string"],
+      ["", "a string"],
+      [0, "a number"],
+      [null, "null"],
+      [[1, 2], "an array"],
+      [() => 1, "a function"],
+      [new Map([["a", 1]]), "an instance of Map"],
+      [new Settings(), "an instance of Settings"],
+      [new Date(0), "an instance of Date"],
+      [Promise.resolve({ a: 1 }), "a promise"],
+    ];
+    for (const [value, kind] of wrong) {
+      const variables = value as Record<string, unknown>;
+      const writes = [
+        () => store.create(OWNER, METHOD, { variables }),
+        () => store.setVariables(record, OWNER, variables),
+        () => store.setVariables(taskId, OWNER, variables),
+        () => store.update(record, OWNER, { variables }),
+        () => store.modify(taskId, OWNER, () => ({ variables })),
+      ];
+      for (const write of writes) {
+        await assertRejects(write, TypeError, `variables is ${kind}: expected`);
+      }
+    }
+    await assertRejects(
+      () => store.setVariables(record, OWNER, undefined as never),
+      TypeError,
+      "variables is undefined",
+    );
+    assertEquals(await stored(store.backend, taskId), before);
+    assertEquals((await store.list(OWNER)).tasks.length, 1);
+  });
+
   test("defaults_are_those_of_the_design", async (ground) => {
     const store = await ground.open();
     assertEquals(store.limits, {

@@ -14,7 +14,7 @@ import {
   type TaskStore,
 } from "../../../mod.ts";
 import { pause, waitUntil } from "../../support/wait.ts";
-import { as, METHOD, OWNER, type TaskTest } from "./env.ts";
+import { as, METHOD, OWNER, started, type TaskTest } from "./env.ts";
 
 export function signalTests(test: TaskTest): void {
   test("signal_fires_on_a_cancellation_elsewhere", async (ground) => {
@@ -60,6 +60,32 @@ export function signalTests(test: TaskTest): void {
       assertEquals(as(LeaseLostError, reason).holder, "w");
     }
     assertEquals((await client.get(task.taskId, OWNER)).version, 2);
+  });
+
+  test("lease_taken_after_the_watch_began_is_looked_after", async (ground) => {
+    const store = await ground.open();
+    const { task: { taskId } } = await store.create(OWNER, METHOD);
+    const watch = store.watch(taskId, OWNER);
+    const signal = store.signalFor(taskId, OWNER);
+    const waiting = started(store.waitFor(taskId, OWNER, { final: true }));
+    const first = await watch.next();
+    assertEquals(first.value?.lease, undefined, "it began before");
+    // Nothing is written: no event tells of the lease, nor of its end.
+    const held = await store.lease(taskId, OWNER, { forMs: 300, holder: "w" });
+    const renewed = await store.renew(held, OWNER, {
+      forMs: 1000,
+      holder: "w",
+    });
+    const startMs = performance.now();
+    const reason = await reasonOf(signal);
+    const tookMs = performance.now() - startMs;
+    assertEquals(as(LeaseLostError, reason).holder, "w");
+    assert(tookMs > 900, `${tookMs} ms: the renewal counts`);
+    const lost = await waiting;
+    assertEquals([lost.task.status, lost.lostLease?.holder], ["failed", "w"]);
+    assertEquals(lost.version, renewed.version + 1);
+    assertEquals((await watch.next()).value, lost);
+    await watch.return!();
   });
 
   test("signal_fires_at_once_for_what_is_over", async (ground) => {
