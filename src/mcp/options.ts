@@ -5,13 +5,13 @@
 
 import { requireInteger } from "../storage/checks.ts";
 import { MAX_DURATION_MS, type TaskLimits } from "../task/limits.ts";
+import { quoted } from "../task/quoted.ts";
 import { isWellFormed } from "../util/well_formed.ts";
-import { quoted } from "./quoted.ts";
 
 /** Throws unless the value is a function. */
 export function requireFunction(name: string, value: unknown): void {
   if (typeof value === "function") return;
-  throw new TypeError(`${name} is ${quoted(value)}: expected a function`);
+  throw new TypeError(`${name} is ${shown(value)}: expected a function`);
 }
 
 /** Throws unless the value is a function or left out. */
@@ -28,7 +28,7 @@ export function requireName(
   if (typeof value === "string" && value !== "" && isWellFormed(value)) return;
   throw new TypeError(
     `${name} is ${
-      value === "" ? "empty" : quoted(value)
+      value === "" ? "empty" : shown(value)
     }: expected ${what}, a non-empty string without lone surrogates`,
   );
 }
@@ -46,4 +46,11 @@ export function requireTtl(
   throw new RangeError(
     `${name} is null: expected at most limits.maxTtlMs of the store, ${maxTtlMs}`,
   );
+}
+
+/** A value in the message of its error: a text quoted, an object by its kind. */
+function shown(value: unknown): string {
+  return typeof value === "number" || typeof value === "boolean"
+    ? String(value)
+    : quoted(value);
 }

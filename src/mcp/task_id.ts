@@ -2,7 +2,6 @@
 
 import { TaskNotFoundError } from "../task/errors.ts";
 import { isWellFormed } from "../util/well_formed.ts";
-import { cut, quoted } from "./quoted.ts";
 
 /** The longest task id that is looked up, in characters; a random one has 36. */
 const MAX_TASK_ID_LENGTH = 1024;
@@ -23,7 +22,5 @@ export function isTaskId(taskId: unknown): taskId is string {
  */
 export function requireTaskId(taskId: string): void {
   if (isTaskId(taskId)) return;
-  throw new TaskNotFoundError(
-    typeof taskId === "string" ? cut(taskId) : quoted(taskId),
-  );
+  throw new TaskNotFoundError(taskId);
 }

@@ -25,7 +25,7 @@ import {
 import { requireFunction, requireName } from "../options.ts";
 import { requireOwner, throwOwnerError } from "../owner.ts";
 import { handled } from "../handled.ts";
-import { quoted } from "../quoted.ts";
+import { quoted } from "../../task/quoted.ts";
 import { requireTaskId } from "../task_id.ts";
 import { createTaskResult, detailedTask } from "../v2026_07_28/wire.ts";
 import { answer } from "./answers.ts";

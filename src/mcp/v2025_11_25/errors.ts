@@ -10,6 +10,7 @@ import {
   TaskExpiredError,
   TaskNotFoundError,
 } from "../../task/errors.ts";
+import { idText } from "../../task/quoted.ts";
 import type { JsonRpcError } from "../../task/record.ts";
 import type { TaskStatus } from "../../task/status.ts";
 import {
@@ -18,7 +19,6 @@ import {
   report,
   toClientError,
 } from "../client_errors.ts";
-import { quotedIfOdd } from "../quoted.ts";
 
 /** The JSON-RPC error a task failed with, in place of its result. */
 export class TaskFailedError extends TaskError {
@@ -58,7 +58,7 @@ export function toSdkError(
 
 /** There is no such task for this caller. */
 export function notFound(taskId: string, cause?: unknown): Error {
-  return new Error(`Task with ID ${quotedIfOdd(taskId)} not found`, { cause });
+  return new Error(`Task with ID ${idText(taskId)} not found`, { cause });
 }
 
 /** Reports an error if it is the server's own; returns what may be shown. */

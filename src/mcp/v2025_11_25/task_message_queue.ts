@@ -17,7 +17,7 @@ import { AnonymousOwnerError } from "../../task/errors.ts";
 import { MAX_DURATION_MS } from "../../task/limits.ts";
 import { SealedQueue } from "../../task/sealed_queue.ts";
 import { report, reporterOf } from "../client_errors.ts";
-import { quoted } from "../quoted.ts";
+import { quoted } from "../../task/quoted.ts";
 import { isTaskId, requireTaskId } from "../task_id.ts";
 import { shownError } from "./errors.ts";
 import { CallOwner, type SdkOwnerOptions } from "./owner.ts";

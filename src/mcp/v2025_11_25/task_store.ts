@@ -8,10 +8,10 @@
 import { requireInteger } from "../../storage/checks.ts";
 import { TaskCursorError } from "../../task/errors.ts";
 import type { Task } from "../../task/record.ts";
+import { idText } from "../../task/quoted.ts";
 import type { TaskStatus } from "../../task/status.ts";
 import type { TaskStore } from "../../task/task_store.ts";
 import { report, reporterOf, toClientError } from "../client_errors.ts";
-import { quotedIfOdd } from "../quoted.ts";
 import { notFound, shownError } from "./errors.ts";
 import { CallOwner, type SdkOwnerOptions } from "./owner.ts";
 import { toSdkResult, toSdkTask } from "./sdk_task.ts";
@@ -269,7 +269,7 @@ export class SdkTaskStore {
       };
     } catch (error) {
       if (!(error instanceof TaskCursorError)) throw shownError(onError, error);
-      throw new Error(`Invalid cursor: ${quotedIfOdd(`${cursor}`)}`, {
+      throw new Error(`Invalid cursor: ${idText(cursor)}`, {
         cause: error,
       });
     }

@@ -14,7 +14,7 @@ import {
   RpcError,
 } from "../client_errors.ts";
 import { resolveOwner } from "../owner.ts";
-import { quoted } from "../quoted.ts";
+import { quoted } from "../../task/quoted.ts";
 import { isTaskId } from "../task_id.ts";
 import { toRpcError } from "./errors.ts";
 import { ListenStream } from "./listen_stream.ts";

@@ -16,7 +16,7 @@ import {
   requireTtl,
 } from "../options.ts";
 import { resolveOwner } from "../owner.ts";
-import { quoted } from "../quoted.ts";
+import { quoted } from "../../task/quoted.ts";
 import type { DrainOptions, DrainResult } from "./drain.ts";
 import { TaskSubscriptions } from "./subscriptions.ts";
 import { TaskRunner } from "./runner.ts";
