@@ -211,7 +211,15 @@ export class RedisBackend implements StorageBackend {
   async get(key: string): Promise<VersionedRecord> {
     const stored = await this.#context.run(readCall(this.#context, key));
     // No later watch of this backend begins with less.
-    this.#watches.saw(key, stored?.record ?? 0);
+    if (this.#watches.isWatched(key)) {
+      this.#watches.saw(
+        key,
+        stored === undefined ? 0 : {
+          ...stored.record,
+          ...remaining(this.#context, stored.expiresAtMs),
+        },
+      );
+    }
     if (stored === undefined) throw new NotFoundError(key);
     return stored.record;
   }

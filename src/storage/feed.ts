@@ -91,7 +91,10 @@ export class Feed {
       } else if (result !== undefined && current !== undefined) {
         // With an expiry that has passed it has left none, says the storage.
         const isExpired = (result.remainingMs ?? Infinity) <= 0;
-        if (isExpired) this.#view.isStale = true;
+        // A write in between may have changed the lease.
+        const isLeaseUnknown = result.lease === "kept" &&
+          result.version !== current.record.version + 1;
+        if (isExpired || isLeaseUnknown) this.#view.isStale = true;
         else this.#found(written(result, current), look);
       }
       this.#readIfNeeded();

@@ -120,6 +120,26 @@ redisTest(
   },
 );
 
+redisTest(
+  "refusal_over_a_record_that_the_crate_deletes_is_kept_beyond_it",
+  async (redis) => {
+    await using held = new HeldUp(redis);
+    const cut = await held.connect({ schema: "pmcp" });
+    const direct = await redis.connect({ schema: "pmcp" });
+    await direct.put(KEY, "x", META);
+    const late = await held.holdUp(() =>
+      assertRejects(
+        () => cut.create(KEY, "late", { meta: META }),
+        VersionConflictError,
+      )
+    );
+    await redis.raw.del(`${redis.prefix}:tasks:alice:t-1`);
+    await sendRaw(redis.url, late);
+    assertEquals(await direct.listByPrefix(PREFIX), []);
+    await forget(redis);
+  },
+);
+
 for (const isReleased of [false, true]) {
   redisTest(
     `acquisition_of_a_record_leased_often_that_was_${
@@ -164,7 +184,8 @@ redisTest(
     const cut = await held.connect();
     const direct = await redis.connect();
     const record = redis.record("alice", "t-1");
-    const meta = { ...META, active: true };
+    // As a `TaskStore` orders tasks of one millisecond.
+    const meta = { ...META, createdAt: META.createdAt + 0.25, active: true };
     for (const isShort of [true, false]) {
       await direct.delete(KEY);
       const { fence } = await direct.leases.create(KEY, "x", LEASE, { meta });

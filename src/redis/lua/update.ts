@@ -60,7 +60,7 @@ if fence ~= '' then
   if held_fence ~= fence or tonumber(until_ms) <= now_ms then return 0 end
   -- An earlier try may have been refused while its lease had ended, by a clock
   -- that went back since.
-  if ops and string.find(ops, string.match(new, '(%.[^ ]* )[^ ]+ $'), 1, true) then return 0 end
+  if ops and string.find(ops, string.match(new, '(%.[^ |]* )[^ ]+ $'), 1, true) then return 0 end
 else
   ops = call('HGET', record, 'ops')
 end

@@ -55,6 +55,39 @@ export function leaseTests(test: ContractTest): void {
     await watch.return!();
   });
 
+  test(
+    "watch_tells_no_lease_that_a_write_between_has_ended",
+    async (backend, other) => {
+      for (let n = 0; n < 20; n++) {
+        const key = nthKey(n);
+        const meta = { meta: HOUR };
+        const { fence } = await other.leases.create(
+          key,
+          "1",
+          longLease(),
+          meta,
+        );
+        const watch = backend.watch(key)[Symbol.asyncIterator]();
+        await watch.next();
+        const [, version] = await Promise.all([
+          other.putIfVersion(key, "2", 1, {
+            ...HOUR,
+            fence,
+            releaseLease: true,
+          }),
+          backend.put(key, "3", HOUR),
+        ]);
+        let record = (await watch.next()).value!;
+        while (record.version < 3 && version === 3) {
+          record = (await watch.next()).value!;
+        }
+        if (version === 3) assertEquals(record.lease, undefined);
+        await watch.return!();
+      }
+    },
+    TWO,
+  );
+
   test("acquired_lease_is_told_by_every_read", async (backend, other) => {
     await backend.put(KEY, "one", HOUR);
     assertEquals("lease" in await backend.get(KEY), false);

@@ -119,6 +119,19 @@ export function watchTests(test: ContractTest): void {
     TWO,
   );
 
+  test(
+    "watch_ends_on_expiry_though_its_record_was_read",
+    async (backend, other) => {
+      await other.put(KEY, "x", { expiresAt: Date.now() + 400 });
+      const watch = backend.watch(KEY)[Symbol.asyncIterator]();
+      await watch.next();
+      await backend.get(KEY);
+      const { done } = await deadline("the end of the watch", watch.next());
+      assertEquals(done, true);
+    },
+    TWO,
+  );
+
   test("watch_ends_on_a_write_already_expired", async (backend, other) => {
     await other.put(KEY, "one", HOUR);
     const seen = await collect(backend.watch(KEY), async () => {

@@ -64,7 +64,11 @@ local function refuse(answer, letter)
   letter = letter or 'c'
   local detail = letter ~= 'h' and answer and answer[2] or ''
   local entry = detail .. letter .. '.' .. op .. ' '
-  if version and ops then return note(entry) and answer or {${REPLY.unknown}} end
+  if version and ops then
+    if not note(entry) then return {${REPLY.unknown}} end
+    -- Another program deletes a record with its trace.
+    if not string.find(mode, 'k', 1, true) then return answer end
+  end
   -- Marked: no deletion has left this trace, a record may have expired before.
   call('SET', gone, joined_trace((was_gone and entry or entry .. '?') .. trace_now, trace_before), 'PX', ${TRACE_MS})
   return answer
