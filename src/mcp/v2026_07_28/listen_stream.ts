@@ -4,7 +4,7 @@
  * which becomes the state the task has when it is sent.
  */
 
-import type { TaskFeed } from "./task_feeds.ts";
+import type { TaskNote } from "./task_feeds.ts";
 import { SUBSCRIPTION_ID } from "./wire.ts";
 
 /** The most bytes that are handed out at once. */
@@ -41,7 +41,7 @@ export class ListenStream {
   readonly #taskEnd: Uint8Array;
   readonly #ended = new AbortController();
   /** The tasks that have a later state than was sent, the longest first. */
-  readonly #notes = new Set<TaskFeed>();
+  readonly #notes = new Set<TaskNote>();
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   /** A message that goes before all tasks, and who waits for it to go. */
   #message: { readonly text: string; readonly sent: () => void } | undefined;
@@ -86,9 +86,9 @@ export class ListenStream {
   }
 
   /** Notes that a task has a later state. */
-  readonly note = (feed: TaskFeed): void => {
+  readonly note = (note: TaskNote): void => {
     if (this.ended.aborted || this.#last !== undefined) return;
-    this.#notes.add(feed);
+    this.#notes.add(note);
     this.#answer();
   };
 
@@ -165,10 +165,10 @@ export class ListenStream {
   }
 
   #nextTask(): Sending | undefined {
-    const [feed] = this.#notes;
-    if (feed === undefined) return undefined;
-    this.#notes.delete(feed);
-    const parts = [TASK_START, feed.body, this.#taskEnd];
+    const [note] = this.#notes;
+    if (note === undefined) return undefined;
+    this.#notes.delete(note);
+    const parts = [TASK_START, note.take(), this.#taskEnd];
     return { parts, part: 0, offset: 0 };
   }
 

@@ -411,6 +411,38 @@ Deno.test("one watch serves all listeners of a task, and ends with the last", as
   });
 });
 
+Deno.test("all listeners of an ended task share its one watch", async () => {
+  await withServer({}, async ({ backend, store, client }) => {
+    const taskId = await newTask(store);
+    await store.cancel(taskId, OWNER);
+    const all: Listening[] = [];
+    for (let i = 0; i < 10; i++) {
+      const listening = await client.listen({ taskIds: [taskId] });
+      await listening.task(taskId, "cancelled");
+      all.push(listening);
+    }
+    assertEquals(backend.watches, 1);
+    for (const listening of all) await listening.leave();
+  });
+});
+
+Deno.test("a task that ended and was made again under its id is listened to again", async () => {
+  await withServer({}, async ({ store, client }) => {
+    const taskId = await newTask(store);
+    await store.cancel(taskId, OWNER);
+    const earlier = await client.listen({ taskIds: [taskId] });
+    await earlier.task(taskId, "cancelled");
+    await store.delete(taskId, OWNER);
+    await store.create(OWNER, "tools/call", { taskId });
+    const later = await client.listen({ taskIds: [taskId] });
+    await later.task(taskId, "working");
+    await store.update(taskId, OWNER, { status: "failed" });
+    await later.task(taskId, "failed");
+    await earlier.leave();
+    await later.leave();
+  });
+});
+
 Deno.test("a listen under way while the server drains is refused with 503 (E4)", async () => {
   await withServer({}, async ({ backend, store, server, client }) => {
     const taskIds = [await newTask(store)];
