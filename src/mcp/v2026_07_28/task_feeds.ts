@@ -8,6 +8,7 @@ import type { TaskRecord } from "../../task/record.ts";
 import { isFinalStatus } from "../../task/status.ts";
 import type { TaskStore } from "../../task/task_store.ts";
 import { watchWithRetry } from "../../task/watch_with_retry.ts";
+import { pairKey } from "../../util/pair_key.ts";
 import { detailedTask } from "./wire.ts";
 
 /** A later state of a task, for one listener; it becomes any that comes after. */
@@ -54,7 +55,7 @@ export class TaskFeeds {
 
   /** Whether the task is watched, and is known to be there. */
   has(taskId: string, owner: string): boolean {
-    return this.#feeds.get(keyOf(taskId, owner))?.isLive ?? false;
+    return this.#feeds.get(pairKey(owner, taskId))?.isLive ?? false;
   }
 
   /**
@@ -64,7 +65,7 @@ export class TaskFeeds {
    * @returns How to leave; a second call does nothing.
    */
   join(taskId: string, owner: string, listener: FeedListener): () => void {
-    const key = keyOf(taskId, owner);
+    const key = pairKey(owner, taskId);
     let feed = this.#feeds.get(key);
     if (feed === undefined) {
       const { store, onError } = this.#options;
@@ -226,9 +227,4 @@ type StateOf = Pick<TaskRecord, "version" | "etag">;
 
 function isSameState(one: StateOf, other: StateOf | undefined): boolean {
   return one.version === other?.version && one.etag === other.etag;
-}
-
-/** One for each pair: neither part may end in the middle of the other. */
-function keyOf(taskId: string, owner: string): string {
-  return JSON.stringify([owner, taskId]);
 }
