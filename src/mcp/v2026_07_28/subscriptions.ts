@@ -18,6 +18,7 @@ import { quoted } from "../../task/quoted.ts";
 import { isTaskId } from "../task_id.ts";
 import { toRpcError } from "./errors.ts";
 import { ListenStream } from "./listen_stream.ts";
+import { findTasks } from "./lookups.ts";
 import type {
   McpFetch,
   McpFetchOptions,
@@ -43,9 +44,6 @@ const ACKNOWLEDGED = "notifications/subscriptions/acknowledged";
 
 /** The most task ids of one request. */
 const MAX_TASK_IDS = 1000;
-
-/** The most tasks that are looked up at once, of one request. */
-const MAX_LOOKUPS = 16;
 
 /** The time streams have to send what is noted when all are ended. */
 const GRACE_MS = 1000;
@@ -79,6 +77,8 @@ export class TaskSubscriptions {
   readonly #feeds: TaskFeeds;
   readonly #slots: SubscriptionSlots;
   readonly #open = new Set<OpenListen>();
+  /** Ends the requests that are not answered yet. */
+  readonly #underWay = new Set<AbortController>();
   #draining = false;
 
   constructor(options: ListenOptions) {
@@ -112,6 +112,7 @@ export class TaskSubscriptions {
   /** Refuses streams from now on, those under way included. */
   refuseNew(): void {
     this.#draining = true;
+    for (const stop of this.#underWay) stop.abort();
   }
 
   /** Ends every stream, and says so to its client. */
@@ -138,21 +139,33 @@ export class TaskSubscriptions {
       const which = `maxSubscriptions is ${maxSubscriptions}`;
       return this.#refuse(listen.id, new SubscriptionLimitError(which));
     }
+    // Aborts when no one waits for the answer: the client has left, or a drain.
+    const stop = new AbortController();
+    const { signal } = stop;
+    const clientLeft = () => stop.abort();
+    request.signal.addEventListener("abort", clientLeft);
+    if (request.signal.aborted) clientLeft();
+    this.#underWay.add(stop);
     let isServed = false;
     let inner: ReadableStream<Uint8Array> | null = null;
     try {
-      const response = await handler.fetch(request, options);
+      const answering = handler.fetch(request, options);
+      const response = await untilAborted(answering, signal);
+      if (response === undefined) {
+        cancelLate(answering);
+        return this.#ended(listen.id, request.signal);
+      }
       const isStream = response.ok &&
         response.headers.get("content-type")?.startsWith("text/event-stream");
       if (!isStream || response.body === null) return response;
       inner = response.body;
       const granted = await untilAborted(
-        this.#authorize(listen, slot, request, options),
-        request.signal,
+        this.#authorize(listen, slot, { req: request, signal }, options),
+        signal,
       );
-      // What has happened meanwhile: the client has left, or a drain.
-      if (granted === undefined) return new Response(null, { status: 499 });
-      if (this.#draining) return shuttingDown(listen.id);
+      if (granted === undefined || signal.aborted) {
+        return this.#ended(listen.id, request.signal);
+      }
       const { taskIds, owner } = granted;
       isServed = true;
       return this.#serve({ id: listen.id, taskIds, owner, slot }, {
@@ -163,6 +176,8 @@ export class TaskSubscriptions {
     } catch (error) {
       return this.#refuse(listen.id, error);
     } finally {
+      this.#underWay.delete(stop);
+      request.signal.removeEventListener("abort", clientLeft);
       if (!isServed) {
         slot.release();
         void inner?.cancel().catch(() => {});
@@ -170,11 +185,18 @@ export class TaskSubscriptions {
     }
   }
 
+  /** The answer to a request that was ended before it was granted. */
+  #ended(id: string | number, { aborted }: AbortSignal): Response {
+    return aborted || !this.#draining
+      ? new Response(null, { status: 499 })
+      : shuttingDown(id);
+  }
+
   /** Which of the tasks the sender may see; all others are as if they were not. */
   async #authorize(
     { taskIds, declared }: ListenRequest,
     slot: Slot,
-    req: Request,
+    { req, signal }: { req: Request; signal: AbortSignal },
     { authInfo }: McpFetchOptions,
   ): Promise<{ taskIds: string[]; owner: string }> {
     if (!declared) throw tasksNotDeclared();
@@ -196,17 +218,8 @@ export class TaskSubscriptions {
         `maxSubscriptionsPerOwner is ${max}, and ${quoted(owner)} has as many`,
       );
     }
-    const wanted = [...new Set<string>(taskIds)];
-    const found = new Set<string>();
-    const ids = wanted.values();
-    // A few at once: a thousand large records need not be here together.
-    const lookUp = async () => {
-      for (const taskId of ids) {
-        if (await this.#isThere(taskId, owner)) found.add(taskId);
-      }
-    };
-    await Promise.all(Array.from({ length: MAX_LOOKUPS }, lookUp));
-    return { taskIds: wanted.filter((taskId) => found.has(taskId)), owner };
+    const isThere = (taskId: string) => this.#isThere(taskId, owner);
+    return { taskIds: await findTasks(taskIds, isThere, signal), owner };
   }
 
   async #isThere(taskId: string, owner: string): Promise<boolean> {
@@ -339,6 +352,11 @@ async function untilAborted<T>(
     // Of a client that has left, no one wants to know.
     work.catch(() => {});
   }
+}
+
+/** Ends the stream of an answer that no one waits for, if one comes. */
+function cancelLate(answering: Promise<Response>): void {
+  answering.then(({ body }) => body?.cancel()).catch(() => {});
 }
 
 /** The client sees no more than that; which limit it was is for `onError`. */

@@ -7,91 +7,15 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
-import {
-  MemoryBackend,
-  type TasksExtensionOptions,
-  TaskStore,
-} from "../../../mod.ts";
 import { type Json, type Listening, RpcClient } from "./client.ts";
-import { type FixtureServer, makeServer } from "./fixture.ts";
+import {
+  isOpen,
+  newTask,
+  OWNER,
+  refusal,
+  withServer,
+} from "./listen_fixture.ts";
 import { deadline, waitUntil } from "../../support/wait.ts";
-
-const OWNER = "conformance";
-
-/** A storage whose reads wait, and that counts its watches. */
-class GatedBackend extends MemoryBackend {
-  gate: Promise<void> | undefined;
-  /** How many reads have waited. */
-  waited = 0;
-  watches = 0;
-
-  override async get(key: string) {
-    if (this.gate) {
-      this.waited++;
-      await this.gate;
-    }
-    return await super.get(key);
-  }
-
-  override watch(...args: Parameters<MemoryBackend["watch"]>) {
-    this.watches++;
-    return super.watch(...args);
-  }
-}
-
-interface Fixture {
-  readonly backend: GatedBackend;
-  readonly store: TaskStore;
-  readonly server: FixtureServer;
-  readonly client: RpcClient;
-  /** What the operator was told, but for the next. */
-  readonly errors: unknown[];
-  /** Which limits have refused a listener, as the operator was told. */
-  readonly limits: string[];
-}
-
-async function withServer(
-  options: Partial<TasksExtensionOptions>,
-  body: (fixture: Fixture) => Promise<void>,
-): Promise<void> {
-  await using backend = new GatedBackend();
-  const store = new TaskStore(backend);
-  const errors: unknown[] = [];
-  const limits: string[] = [];
-  const onError = (error: unknown) => {
-    const { message, cause } = error as Error;
-    if (message !== "subscription limit reached") errors.push(error);
-    else limits.push((cause as Error).message);
-  };
-  const server = makeServer(store, { onError, ...options });
-  try {
-    await body({
-      backend,
-      store,
-      server,
-      client: new RpcClient(server.fetch),
-      errors,
-      limits,
-    });
-  } finally {
-    await server.extension.drain({ timeoutMs: 0 });
-  }
-}
-
-/** A task that no handler runs. */
-async function newTask(store: TaskStore, owner = OWNER): Promise<string> {
-  return (await store.create(owner, "tools/call")).task.taskId;
-}
-
-/** Whether the stream was opened. */
-function isOpen({ response }: Listening): boolean {
-  return response.headers.get("content-type") === "text/event-stream";
-}
-
-/** The message of the error that a request to listen was answered with. */
-async function refusal({ response }: Listening): Promise<string> {
-  return (await response.json()).error.message;
-}
 
 Deno.test("a client that leaves during authorization frees its place (E1)", async () => {
   const limits = { maxSubscriptions: 300, maxSubscriptionsPerOwner: 300 };
