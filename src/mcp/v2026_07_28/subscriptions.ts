@@ -30,6 +30,7 @@ import {
   LISTEN,
   type ListenRequest,
   MAX_BODY_BYTES,
+  MAX_ID_CHARS,
   readRequest,
 } from "./subscription_request.ts";
 import {
@@ -96,6 +97,8 @@ export class TaskSubscriptions {
           return tooLarge();
         case "unreadable":
           return unreadable();
+        case "id too long":
+          return idTooLong();
         case "other":
           return await handler.fetch(read.request, read.options);
         case "listen":
@@ -385,6 +388,17 @@ function unreadable(): Response {
     errorOf(null, {
       code: -32700,
       message: "parse error: the request body could not be read",
+    }),
+    { status: 400 },
+  );
+}
+
+function idTooLong(): Response {
+  return Response.json(
+    errorOf(null, {
+      code: -32600,
+      message:
+        `invalid request: the id of a request to listen has at most ${MAX_ID_CHARS} characters`,
     }),
     { status: 400 },
   );

@@ -195,6 +195,21 @@ Deno.test("a listen request over 1 MiB is answered with 413, its rest unread (E2
   });
 });
 
+Deno.test("a listen request whose id is over 256 characters is refused (E2)", async () => {
+  await withServer({}, async ({ server, store }) => {
+    const taskIds = [await newTask(store)];
+    const idOf = (n: number) => "x".repeat(255 + n);
+    const client = new RpcClient(server.fetch, { idOf });
+    const open = await client.listen({ taskIds });
+    assert(isOpen(open));
+    await open.leave();
+    const { response } = await client.listen({ taskIds });
+    assertEquals(response.status, 400);
+    const { id, error } = await response.json();
+    assertEquals([id, error.code], [null, -32600]);
+  });
+});
+
 Deno.test("a body that breaks off, and one that is no JSON, are answered (E2)", async () => {
   await withServer({}, async ({ server }) => {
     const send = (body: BodyInit) =>
