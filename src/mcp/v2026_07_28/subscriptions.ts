@@ -5,7 +5,8 @@
  * @module
  */
 
-import { TaskNotFoundError } from "../../task/errors.ts";
+import { InvalidDataError } from "../../storage/errors.ts";
+import { TaskNotFoundError, TaskStorageError } from "../../task/errors.ts";
 import type { TaskStore } from "../../task/task_store.ts";
 import {
   INTERNAL_ERROR,
@@ -233,7 +234,10 @@ export class TaskSubscriptions {
       return true;
     } catch (error) {
       if (error instanceof TaskNotFoundError) return false;
-      throw error;
+      if (!isDamaged(error)) throw error;
+      // As in lists: it spoils no other.
+      this.#options.onError(error);
+      return false;
     }
   }
 
@@ -355,6 +359,12 @@ async function untilAborted<T>(
     // Of a client that has left, no one wants to know.
     work.catch(() => {});
   }
+}
+
+/** Whether a task is there that cannot be read: damaged, or of another key. */
+function isDamaged(error: unknown): boolean {
+  return error instanceof TaskStorageError &&
+    error.cause instanceof InvalidDataError;
 }
 
 /** Ends the stream of an answer that no one waits for, if one comes. */
