@@ -301,9 +301,14 @@ export class TaskSubscriptions {
           ...message,
           params: { ...params, notifications: { ...others, taskIds } },
         });
+        const listener = {
+          note: stream.note,
+          // Mute, it would look as if nothing happened: so it listens again.
+          fail: () => void stream.finish(listen.result, GRACE_MS),
+        };
         for (const taskId of taskIds) {
           if (stream.ended.aborted) return;
-          leaves.push(this.#feeds.join(taskId, owner, stream.note));
+          leaves.push(this.#feeds.join(taskId, owner, listener));
         }
       } else if (message.result !== undefined) {
         // The handler ends a stream it has nothing to send on; tasks remain.

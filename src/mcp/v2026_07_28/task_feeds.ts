@@ -20,8 +20,13 @@ export interface TaskNote {
   take(): Uint8Array;
 }
 
-/** Is notified that a task has a later state than it has taken. */
-export type FeedListener = (note: TaskNote) => void;
+/** A listener of one task. */
+export interface FeedListener {
+  /** Is called when the task has a later state than it has taken. */
+  note(note: TaskNote): void;
+  /** Is called when no more will be known of the task, though it may be there. */
+  fail(): void;
+}
 
 /** The parts of feeds. */
 export interface TaskFeedsOptions {
@@ -164,9 +169,9 @@ class TaskFeed {
       }
     } catch (error) {
       // All have left, or the task is no more: no word is missed.
-      if (!signal.aborted && !(error instanceof TaskNotFoundError)) {
-        onError(error);
-      }
+      if (signal.aborted || error instanceof TaskNotFoundError) return;
+      onError(error);
+      for (const member of [...this.#members]) member.listener.fail();
     } finally {
       this.#isFollowing = false;
     }
@@ -196,7 +201,7 @@ class TaskFeed {
 
 /** A listener of one task, and its note of it. */
 class Member implements TaskNote {
-  readonly #listener: FeedListener;
+  readonly listener: FeedListener;
   readonly #take: () => Uint8Array;
   /** The state it was notified of last. */
   #told: StateOf | undefined;
@@ -204,7 +209,7 @@ class Member implements TaskNote {
   isWaiting = false;
 
   constructor(listener: FeedListener, take: () => Uint8Array) {
-    this.#listener = listener;
+    this.listener = listener;
     this.#take = take;
   }
 
@@ -213,7 +218,7 @@ class Member implements TaskNote {
     if (isSameState({ version, etag }, this.#told)) return;
     this.#told = { version, etag };
     this.isWaiting = true;
-    this.#listener(this);
+    this.listener.note(this);
   }
 
   take(): Uint8Array {

@@ -5,6 +5,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { MemoryBackend, type TaskRecord, TaskStore } from "../../../mod.ts";
 import {
+  type FeedListener,
   TaskFeeds,
   type TaskNote,
 } from "../../../src/mcp/v2026_07_28/task_feeds.ts";
@@ -40,6 +41,11 @@ class CountingStore extends TaskStore {
   }
 }
 
+/** A listener of a feed that does not fail. */
+function noting(note: (note: TaskNote) => void): FeedListener {
+  return { note, fail: () => {} };
+}
+
 Deno.test("an ended task is kept until its last listener has taken it", async () => {
   await using backend = new MemoryBackend();
   const store = new CountingStore(backend);
@@ -48,7 +54,7 @@ Deno.test("an ended task is kept until its last listener has taken it", async ()
   const feeds = new TaskFeeds({ store, onError: () => {} });
   const notes: TaskNote[] = [];
   const leave = [1, 2, 3].map(() =>
-    feeds.join(taskId, OWNER, (note) => void notes.push(note))
+    feeds.join(taskId, OWNER, noting((note) => notes.push(note)))
   );
   await waitUntil("all are told", () => notes.length === 3);
   notes[0]!.take();
@@ -58,7 +64,7 @@ Deno.test("an ended task is kept until its last listener has taken it", async ()
   // One leaves it unread.
   leave[2]!();
   await waitUntil("it is dropped", () => store.kept === 0);
-  const late = feeds.join(taskId, OWNER, (note) => void notes.push(note));
+  const late = feeds.join(taskId, OWNER, noting((note) => notes.push(note)));
   await waitUntil("who comes late is told", () => notes.length === 4);
   const json = new TextDecoder().decode(notes[3]!.take());
   assertEquals(JSON.parse(json + "}").status, "cancelled");
@@ -75,10 +81,14 @@ Deno.test("listeners that take the end of a task at once leave it to the others"
   const feeds = new TaskFeeds({ store, onError: (e) => void errors.push(e) });
   const taken: number[] = [];
   const leave = [1, 2, 3].map((n) =>
-    feeds.join(taskId, OWNER, (note) => {
-      note.take();
-      taken.push(n);
-    })
+    feeds.join(
+      taskId,
+      OWNER,
+      noting((note) => {
+        note.take();
+        taken.push(n);
+      }),
+    )
   );
   await waitUntil("it is watched", () => feeds.has(taskId, OWNER));
   await store.cancel(taskId, OWNER);
@@ -92,13 +102,13 @@ Deno.test("a task that is no more is not taken for one that is there", async () 
   const store = new TaskStore(backend);
   const { task: { taskId } } = await store.create(OWNER, "tools/call");
   const feeds = new TaskFeeds({ store, onError: () => {} });
-  const leave = [feeds.join(taskId, OWNER, () => {})];
+  const leave = [feeds.join(taskId, OWNER, noting(() => {}))];
   await waitUntil("it is watched", () => feeds.has(taskId, OWNER));
   await store.delete(taskId, OWNER);
   await waitUntil("it is gone", () => !feeds.has(taskId, OWNER));
   let told = 0;
   for (let n = 0; n < 2; n++) {
-    leave.push(feeds.join(taskId, OWNER, () => void told++));
+    leave.push(feeds.join(taskId, OWNER, noting(() => told++)));
     assertEquals(feeds.has(taskId, OWNER), false);
   }
   assertEquals(told, 0);
