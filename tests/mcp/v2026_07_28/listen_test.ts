@@ -308,6 +308,42 @@ Deno.test("a listener that stays behind is dropped, and frees its place (E3)", a
   });
 });
 
+Deno.test("a listener that reads on, but is always behind, is dropped (E3)", async () => {
+  await withServer({ maxBehindMs: 150 }, async ({ store, client }) => {
+    const taskId = await newTask(store);
+    const statusMessage = "x".repeat(1_000_000);
+    await store.update(taskId, OWNER, { statusMessage });
+    const { response } = await client.listen({ taskIds: [taskId] });
+    const reader = response.body!.getReader();
+    await reader.read();
+    let bytes = 0;
+    await assertRejects(async () => {
+      // 16 chunks: no pause is too long, but all of them are.
+      while (bytes < statusMessage.length) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        bytes += (await reader.read()).value!.length;
+      }
+    });
+    await reader.cancel().catch(() => {});
+  });
+});
+
+Deno.test("a listener that has much to read may take its time for each task (E3)", async () => {
+  await withServer({ maxBehindMs: 400 }, async ({ store, client }) => {
+    const taskIds: string[] = [];
+    for (let i = 0; i < 20; i++) taskIds.push(await newTask(store));
+    const listening = await client.listen({ taskIds });
+    await listening.next();
+    const began = performance.now();
+    for (const taskId of taskIds) {
+      await new Promise((resolve) => setTimeout(resolve, 40));
+      assertEquals((await listening.next())?.params.taskId, taskId);
+    }
+    assert(performance.now() - began > 400);
+    await listening.leave();
+  });
+});
+
 Deno.test("a listener that reads is not dropped, however little there is (E3)", async () => {
   const options = { maxBehindMs: 50, keepAliveMs: 10 };
   await withServer(options, async ({ store, client }) => {
