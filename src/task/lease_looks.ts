@@ -6,6 +6,7 @@
  * another instance takes, by the next version or the next look.
  */
 
+import { pairKey } from "../util/pair_key.ts";
 import type { TaskRecord } from "./record.ts";
 import type { DecodedRecord } from "./record_codec.ts";
 import { isFinalStatus } from "./status.ts";
@@ -33,7 +34,7 @@ export class LeaseLooks {
    * @returns What the watch reports to.
    */
   join(owner: string, taskId: string, look: Look): WatchedTask {
-    const key = keyOf(owner, taskId);
+    const key = pairKey(owner, taskId);
     let watched = this.#watched.get(key);
     if (watched === undefined) {
       watched = new WatchedTask(look, () => this.#watched.delete(key));
@@ -45,12 +46,10 @@ export class LeaseLooks {
 
   /** Notes that this store has taken or renewed the lease of a task. */
   leased(record: TaskRecord): void {
-    this.#watched.get(keyOf(record.ownerId, record.task.taskId))?.seen(record);
+    this.#watched.get(pairKey(record.ownerId, record.task.taskId))?.seen(
+      record,
+    );
   }
-}
-
-function keyOf(owner: string, taskId: string): string {
-  return `${owner}\n${taskId}`;
 }
 
 /** One task that is watched, by one watch or more. */

@@ -6,6 +6,7 @@
 import { FencedError, VersionConflictError } from "../storage/errors.ts";
 import { newOperationId } from "../storage/operation_id.ts";
 import { KeyedMutex } from "../util/keyed_mutex.ts";
+import { pairKey } from "../util/pair_key.ts";
 import {
   ConcurrentModificationError,
   TaskError,
@@ -60,7 +61,7 @@ export class TaskChanges {
   ): Promise<TaskRecord> {
     const named = nameOf(ref, owner);
     return await this.#turns.run(
-      `${owner}\n${named.taskId}`,
+      pairKey(owner, named.taskId),
       () => this.#change(named, owner, change),
     );
   }

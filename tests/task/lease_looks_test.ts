@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertNotStrictEquals } from "@std/assert";
 import { MemoryBackend, type TaskRecord, TaskStore } from "../../mod.ts";
 import { LeaseLooks } from "../../src/task/lease_looks.ts";
 
@@ -26,6 +26,15 @@ Deno.test("a task under a lease is looked at when that ends, and in 30 seconds a
       assertEquals(timers.delays(), [delay]);
     });
   }
+});
+
+Deno.test("an owner whose name ends in another's task id has looks of its own", () => {
+  const looks = new LeaseLooks();
+  const one = looks.join("acme\nalice", "T", never);
+  const other = looks.join("acme", "alice\nT", never);
+  assertNotStrictEquals(one, other);
+  one.leave();
+  other.leave();
 });
 
 Deno.test("a lease of this store moves the look of its task, and of no other", async () => {

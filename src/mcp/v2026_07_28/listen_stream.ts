@@ -4,7 +4,7 @@
  * which becomes the state the task has when it is sent.
  */
 
-import type { TaskFeed } from "./task_feeds.ts";
+import type { TaskNote } from "./task_feeds.ts";
 import { SUBSCRIPTION_ID } from "./wire.ts";
 
 /** The most bytes that are handed out at once. */
@@ -14,7 +14,10 @@ const CHUNK_BYTES = 64 * 1024;
 export interface ListenStreamOptions {
   /** The id of the request and of the subscription. */
   readonly id: string | number;
-  /** The longest time a reader may leave unread what there is to send, in milliseconds. */
+  /**
+   * The longest time a reader may take for what there is to send next, all of
+   * it, in milliseconds.
+   */
   readonly maxBehindMs: number;
   /** Called once, when it has ended, from either side. */
   readonly onEnd: () => void;
@@ -41,14 +44,18 @@ export class ListenStream {
   readonly #taskEnd: Uint8Array;
   readonly #ended = new AbortController();
   /** The tasks that have a later state than was sent, the longest first. */
-  readonly #notes = new Set<TaskFeed>();
+  readonly #notes = new Set<TaskNote>();
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   /** A message that goes before all tasks, and who waits for it to go. */
   #message: { readonly text: string; readonly sent: () => void } | undefined;
   #sending: Sending | undefined;
   /** Whether the reader waits. */
   #isAsked = false;
-  /** Runs while something waits for the reader. */
+  /**
+   * Runs while something waits for the reader: from when it is the next until
+   * all of it is handed out. A reader that takes a little now and then is late
+   * too; one with much to read is not, for as long as it gets on.
+   */
   #behind: ReturnType<typeof setTimeout> | undefined;
   /** The last message; once it is set, the stream ends when it is sent. */
   #last: string | undefined;
@@ -64,7 +71,7 @@ export class ListenStream {
       },
       pull: () => {
         this.#isAsked = true;
-        this.#stopClock();
+        if (!this.#hasMore()) this.#stopClock();
         this.#answer();
       },
       cancel: () => this.#end(),
@@ -80,15 +87,18 @@ export class ListenStream {
   async send(message: object): Promise<void> {
     if (this.ended.aborted || this.#last !== undefined) return;
     await new Promise<void>((sent) => {
+      if (!this.#hasMore()) this.#stopClock();
       this.#message = { text: frameOf(message), sent };
       this.#answer();
     });
   }
 
   /** Notes that a task has a later state. */
-  readonly note = (feed: TaskFeed): void => {
+  readonly note = (note: TaskNote): void => {
     if (this.ended.aborted || this.#last !== undefined) return;
-    this.#notes.add(feed);
+    // Till now it ran for a sign of life at most.
+    if (!this.#hasMore()) this.#stopClock();
+    this.#notes.add(note);
     this.#answer();
   };
 
@@ -152,6 +162,7 @@ export class ListenStream {
     if (this.#sending === undefined && this.#message !== undefined) {
       const { text, sent } = this.#message;
       this.#message = undefined;
+      this.#stopClock();
       sent();
       return ENCODER.encode(text);
     }
@@ -160,15 +171,16 @@ export class ListenStream {
     const bytes = take(this.#sending);
     if (this.#sending.part === this.#sending.parts.length) {
       this.#sending = undefined;
+      this.#stopClock();
     }
     return bytes;
   }
 
   #nextTask(): Sending | undefined {
-    const [feed] = this.#notes;
-    if (feed === undefined) return undefined;
-    this.#notes.delete(feed);
-    const parts = [TASK_START, feed.body, this.#taskEnd];
+    const [note] = this.#notes;
+    if (note === undefined) return undefined;
+    this.#notes.delete(note);
+    const parts = [TASK_START, note.take(), this.#taskEnd];
     return { parts, part: 0, offset: 0 };
   }
 

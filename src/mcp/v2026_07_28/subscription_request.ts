@@ -9,6 +9,9 @@ export const LISTEN = "subscriptions/listen";
 /** The most bytes such a request may have; larger ones are answered with 413. */
 export const MAX_BODY_BYTES = 1024 * 1024;
 
+/** The most characters of its id: every note of its stream repeats it. */
+export const MAX_ID_CHARS = 256;
+
 /** A request to listen to tasks. */
 export interface ListenRequest {
   /** The id of the request and of the subscription. */
@@ -21,7 +24,7 @@ export interface ListenRequest {
 
 /** A request of HTTP, once it is known what it is. */
 export type ReadRequest =
-  | { readonly kind: "too large" | "unreadable" }
+  | { readonly kind: "too large" | "unreadable" | "id too long" }
   | {
     readonly kind: "listen";
     readonly listen: ListenRequest;
@@ -62,6 +65,9 @@ export async function readRequest(
   }
   const parsed = { ...options, parsedBody };
   const listen = listenOf(parsedBody);
+  if (typeof listen?.id === "string" && listen.id.length > MAX_ID_CHARS) {
+    return { kind: "id too long" };
+  }
   return listen === undefined
     ? { ...other, options: parsed }
     : { kind: "listen", listen, options: parsed };

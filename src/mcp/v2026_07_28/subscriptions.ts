@@ -5,7 +5,8 @@
  * @module
  */
 
-import { TaskNotFoundError } from "../../task/errors.ts";
+import { InvalidDataError } from "../../storage/errors.ts";
+import { TaskNotFoundError, TaskStorageError } from "../../task/errors.ts";
 import type { TaskStore } from "../../task/task_store.ts";
 import {
   INTERNAL_ERROR,
@@ -18,6 +19,7 @@ import { quoted } from "../../task/quoted.ts";
 import { isTaskId } from "../task_id.ts";
 import { toRpcError } from "./errors.ts";
 import { ListenStream } from "./listen_stream.ts";
+import { findTasks } from "./lookups.ts";
 import type {
   McpFetch,
   McpFetchOptions,
@@ -29,6 +31,7 @@ import {
   LISTEN,
   type ListenRequest,
   MAX_BODY_BYTES,
+  MAX_ID_CHARS,
   readRequest,
 } from "./subscription_request.ts";
 import {
@@ -43,9 +46,6 @@ const ACKNOWLEDGED = "notifications/subscriptions/acknowledged";
 
 /** The most task ids of one request. */
 const MAX_TASK_IDS = 1000;
-
-/** The most tasks that are looked up at once, of one request. */
-const MAX_LOOKUPS = 16;
 
 /** The time streams have to send what is noted when all are ended. */
 const GRACE_MS = 1000;
@@ -79,6 +79,8 @@ export class TaskSubscriptions {
   readonly #feeds: TaskFeeds;
   readonly #slots: SubscriptionSlots;
   readonly #open = new Set<OpenListen>();
+  /** Ends the requests that are not answered yet. */
+  readonly #underWay = new Set<AbortController>();
   #draining = false;
 
   constructor(options: ListenOptions) {
@@ -96,6 +98,8 @@ export class TaskSubscriptions {
           return tooLarge();
         case "unreadable":
           return unreadable();
+        case "id too long":
+          return idTooLong();
         case "other":
           return await handler.fetch(read.request, read.options);
         case "listen":
@@ -112,6 +116,7 @@ export class TaskSubscriptions {
   /** Refuses streams from now on, those under way included. */
   refuseNew(): void {
     this.#draining = true;
+    for (const stop of this.#underWay) stop.abort();
   }
 
   /** Ends every stream, and says so to its client. */
@@ -138,21 +143,33 @@ export class TaskSubscriptions {
       const which = `maxSubscriptions is ${maxSubscriptions}`;
       return this.#refuse(listen.id, new SubscriptionLimitError(which));
     }
+    // Aborts when no one waits for the answer: the client has left, or a drain.
+    const stop = new AbortController();
+    const { signal } = stop;
+    const clientLeft = () => stop.abort();
+    request.signal.addEventListener("abort", clientLeft);
+    if (request.signal.aborted) clientLeft();
+    this.#underWay.add(stop);
     let isServed = false;
     let inner: ReadableStream<Uint8Array> | null = null;
     try {
-      const response = await handler.fetch(request, options);
+      const answering = handler.fetch(request, options);
+      const response = await untilAborted(answering, signal);
+      if (response === undefined) {
+        cancelLate(answering);
+        return this.#ended(listen.id, request.signal);
+      }
       const isStream = response.ok &&
         response.headers.get("content-type")?.startsWith("text/event-stream");
       if (!isStream || response.body === null) return response;
       inner = response.body;
       const granted = await untilAborted(
-        this.#authorize(listen, slot, request, options),
-        request.signal,
+        this.#authorize(listen, slot, { req: request, signal }, options),
+        signal,
       );
-      // What has happened meanwhile: the client has left, or a drain.
-      if (granted === undefined) return new Response(null, { status: 499 });
-      if (this.#draining) return shuttingDown(listen.id);
+      if (granted === undefined || signal.aborted) {
+        return this.#ended(listen.id, request.signal);
+      }
       const { taskIds, owner } = granted;
       isServed = true;
       return this.#serve({ id: listen.id, taskIds, owner, slot }, {
@@ -163,6 +180,8 @@ export class TaskSubscriptions {
     } catch (error) {
       return this.#refuse(listen.id, error);
     } finally {
+      this.#underWay.delete(stop);
+      request.signal.removeEventListener("abort", clientLeft);
       if (!isServed) {
         slot.release();
         void inner?.cancel().catch(() => {});
@@ -170,11 +189,18 @@ export class TaskSubscriptions {
     }
   }
 
+  /** The answer to a request that was ended before it was granted. */
+  #ended(id: string | number, { aborted }: AbortSignal): Response {
+    return aborted || !this.#draining
+      ? new Response(null, { status: 499 })
+      : shuttingDown(id);
+  }
+
   /** Which of the tasks the sender may see; all others are as if they were not. */
   async #authorize(
     { taskIds, declared }: ListenRequest,
     slot: Slot,
-    req: Request,
+    { req, signal }: { req: Request; signal: AbortSignal },
     { authInfo }: McpFetchOptions,
   ): Promise<{ taskIds: string[]; owner: string }> {
     if (!declared) throw tasksNotDeclared();
@@ -196,17 +222,8 @@ export class TaskSubscriptions {
         `maxSubscriptionsPerOwner is ${max}, and ${quoted(owner)} has as many`,
       );
     }
-    const wanted = [...new Set<string>(taskIds)];
-    const found = new Set<string>();
-    const ids = wanted.values();
-    // A few at once: a thousand large records need not be here together.
-    const lookUp = async () => {
-      for (const taskId of ids) {
-        if (await this.#isThere(taskId, owner)) found.add(taskId);
-      }
-    };
-    await Promise.all(Array.from({ length: MAX_LOOKUPS }, lookUp));
-    return { taskIds: wanted.filter((taskId) => found.has(taskId)), owner };
+    const isThere = (taskId: string) => this.#isThere(taskId, owner);
+    return { taskIds: await findTasks(taskIds, isThere, signal), owner };
   }
 
   async #isThere(taskId: string, owner: string): Promise<boolean> {
@@ -217,7 +234,10 @@ export class TaskSubscriptions {
       return true;
     } catch (error) {
       if (error instanceof TaskNotFoundError) return false;
-      throw error;
+      if (!isDamaged(error)) throw error;
+      // As in lists: it spoils no other.
+      this.#options.onError(error);
+      return false;
     }
   }
 
@@ -281,9 +301,14 @@ export class TaskSubscriptions {
           ...message,
           params: { ...params, notifications: { ...others, taskIds } },
         });
+        const listener = {
+          note: stream.note,
+          // Mute, it would look as if nothing happened: so it listens again.
+          fail: () => void stream.finish(listen.result, GRACE_MS),
+        };
         for (const taskId of taskIds) {
           if (stream.ended.aborted) return;
-          leaves.push(this.#feeds.join(taskId, owner, stream.note));
+          leaves.push(this.#feeds.join(taskId, owner, listener));
         }
       } else if (message.result !== undefined) {
         // The handler ends a stream it has nothing to send on; tasks remain.
@@ -341,6 +366,17 @@ async function untilAborted<T>(
   }
 }
 
+/** Whether a task is there that cannot be read: damaged, or of another key. */
+function isDamaged(error: unknown): boolean {
+  return error instanceof TaskStorageError &&
+    error.cause instanceof InvalidDataError;
+}
+
+/** Ends the stream of an answer that no one waits for, if one comes. */
+function cancelLate(answering: Promise<Response>): void {
+  answering.then(({ body }) => body?.cancel()).catch(() => {});
+}
+
 /** The client sees no more than that; which limit it was is for `onError`. */
 class SubscriptionLimitError extends RpcError {
   constructor(which: string) {
@@ -367,6 +403,17 @@ function unreadable(): Response {
     errorOf(null, {
       code: -32700,
       message: "parse error: the request body could not be read",
+    }),
+    { status: 400 },
+  );
+}
+
+function idTooLong(): Response {
+  return Response.json(
+    errorOf(null, {
+      code: -32600,
+      message:
+        `invalid request: the id of a request to listen has at most ${MAX_ID_CHARS} characters`,
     }),
     { status: 400 },
   );

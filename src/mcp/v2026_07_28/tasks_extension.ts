@@ -69,9 +69,10 @@ export interface TasksExtensionOptions {
   /** The most of them that one owner may have. Default: 64. */
   readonly maxSubscriptionsPerOwner?: number | undefined;
   /**
-   * The longest time the client of such a stream may leave unread what there is to
-   * send, in milliseconds; then its stream is cut off. Meanwhile a change of a
-   * task costs it no memory: it gets the latest state once it reads on.
+   * The longest time the client of such a stream may take to read what there is to
+   * send next, one state of a task, in milliseconds; then its stream is cut off.
+   * Meanwhile a change of a task costs it no memory: it gets the latest state once
+   * it reads on.
    * Default: 30,000.
    */
   readonly maxBehindMs?: number | undefined;

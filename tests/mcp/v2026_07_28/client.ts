@@ -26,6 +26,8 @@ export interface RpcClientOptions {
   readonly owner?: string;
   /** What it says it can. Default: elicitation and tasks. */
   readonly capabilities?: Json;
+  /** Makes the id of a request from its number. Default: that number. */
+  readonly idOf?: (n: number) => string | number;
 }
 
 /** The capabilities of a client that knows tasks. */
@@ -39,12 +41,14 @@ export class RpcClient {
   readonly #send: Send;
   readonly #owner: string | undefined;
   readonly #capabilities: Json;
+  readonly #idOf: (n: number) => string | number;
   #id = 0;
 
   constructor(send: Send, options: RpcClientOptions = {}) {
     this.#send = send;
     this.#owner = options.owner;
     this.#capabilities = options.capabilities ?? WITH_TASKS;
+    this.#idOf = options.idOf ?? ((n) => n);
   }
 
   /** Sends a request and returns the whole response. */
@@ -133,7 +137,7 @@ export class RpcClient {
         },
         body: JSON.stringify({
           jsonrpc: "2.0",
-          id: ++this.#id,
+          id: this.#idOf(++this.#id),
           method,
           params: {
             ...params,

@@ -7,91 +7,15 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
-import {
-  MemoryBackend,
-  type TasksExtensionOptions,
-  TaskStore,
-} from "../../../mod.ts";
 import { type Json, type Listening, RpcClient } from "./client.ts";
-import { type FixtureServer, makeServer } from "./fixture.ts";
+import {
+  isOpen,
+  newTask,
+  OWNER,
+  refusal,
+  withServer,
+} from "./listen_fixture.ts";
 import { deadline, waitUntil } from "../../support/wait.ts";
-
-const OWNER = "conformance";
-
-/** A storage whose reads wait, and that counts its watches. */
-class GatedBackend extends MemoryBackend {
-  gate: Promise<void> | undefined;
-  /** How many reads have waited. */
-  waited = 0;
-  watches = 0;
-
-  override async get(key: string) {
-    if (this.gate) {
-      this.waited++;
-      await this.gate;
-    }
-    return await super.get(key);
-  }
-
-  override watch(...args: Parameters<MemoryBackend["watch"]>) {
-    this.watches++;
-    return super.watch(...args);
-  }
-}
-
-interface Fixture {
-  readonly backend: GatedBackend;
-  readonly store: TaskStore;
-  readonly server: FixtureServer;
-  readonly client: RpcClient;
-  /** What the operator was told, but for the next. */
-  readonly errors: unknown[];
-  /** Which limits have refused a listener, as the operator was told. */
-  readonly limits: string[];
-}
-
-async function withServer(
-  options: Partial<TasksExtensionOptions>,
-  body: (fixture: Fixture) => Promise<void>,
-): Promise<void> {
-  await using backend = new GatedBackend();
-  const store = new TaskStore(backend);
-  const errors: unknown[] = [];
-  const limits: string[] = [];
-  const onError = (error: unknown) => {
-    const { message, cause } = error as Error;
-    if (message !== "subscription limit reached") errors.push(error);
-    else limits.push((cause as Error).message);
-  };
-  const server = makeServer(store, { onError, ...options });
-  try {
-    await body({
-      backend,
-      store,
-      server,
-      client: new RpcClient(server.fetch),
-      errors,
-      limits,
-    });
-  } finally {
-    await server.extension.drain({ timeoutMs: 0 });
-  }
-}
-
-/** A task that no handler runs. */
-async function newTask(store: TaskStore, owner = OWNER): Promise<string> {
-  return (await store.create(owner, "tools/call")).task.taskId;
-}
-
-/** Whether the stream was opened. */
-function isOpen({ response }: Listening): boolean {
-  return response.headers.get("content-type") === "text/event-stream";
-}
-
-/** The message of the error that a request to listen was answered with. */
-async function refusal({ response }: Listening): Promise<string> {
-  return (await response.json()).error.message;
-}
 
 Deno.test("a client that leaves during authorization frees its place (E1)", async () => {
   const limits = { maxSubscriptions: 300, maxSubscriptionsPerOwner: 300 };
@@ -271,6 +195,21 @@ Deno.test("a listen request over 1 MiB is answered with 413, its rest unread (E2
   });
 });
 
+Deno.test("a listen request whose id is over 256 characters is refused (E2)", async () => {
+  await withServer({}, async ({ server, store }) => {
+    const taskIds = [await newTask(store)];
+    const idOf = (n: number) => "x".repeat(255 + n);
+    const client = new RpcClient(server.fetch, { idOf });
+    const open = await client.listen({ taskIds });
+    assert(isOpen(open));
+    await open.leave();
+    const { response } = await client.listen({ taskIds });
+    assertEquals(response.status, 400);
+    const { id, error } = await response.json();
+    assertEquals([id, error.code], [null, -32600]);
+  });
+});
+
 Deno.test("a body that breaks off, and one that is no JSON, are answered (E2)", async () => {
   await withServer({}, async ({ server }) => {
     const send = (body: BodyInit) =>
@@ -369,6 +308,42 @@ Deno.test("a listener that stays behind is dropped, and frees its place (E3)", a
   });
 });
 
+Deno.test("a listener that reads on, but is always behind, is dropped (E3)", async () => {
+  await withServer({ maxBehindMs: 150 }, async ({ store, client }) => {
+    const taskId = await newTask(store);
+    const statusMessage = "x".repeat(1_000_000);
+    await store.update(taskId, OWNER, { statusMessage });
+    const { response } = await client.listen({ taskIds: [taskId] });
+    const reader = response.body!.getReader();
+    await reader.read();
+    let bytes = 0;
+    await assertRejects(async () => {
+      // 16 chunks: no pause is too long, but all of them are.
+      while (bytes < statusMessage.length) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        bytes += (await reader.read()).value!.length;
+      }
+    });
+    await reader.cancel().catch(() => {});
+  });
+});
+
+Deno.test("a listener that has much to read may take its time for each task (E3)", async () => {
+  await withServer({ maxBehindMs: 400 }, async ({ store, client }) => {
+    const taskIds: string[] = [];
+    for (let i = 0; i < 20; i++) taskIds.push(await newTask(store));
+    const listening = await client.listen({ taskIds });
+    await listening.next();
+    const began = performance.now();
+    for (const taskId of taskIds) {
+      await new Promise((resolve) => setTimeout(resolve, 40));
+      assertEquals((await listening.next())?.params.taskId, taskId);
+    }
+    assert(performance.now() - began > 400);
+    await listening.leave();
+  });
+});
+
 Deno.test("a listener that reads is not dropped, however little there is (E3)", async () => {
   const options = { maxBehindMs: 50, keepAliveMs: 10 };
   await withServer(options, async ({ store, client }) => {
@@ -408,6 +383,38 @@ Deno.test("one watch serves all listeners of a task, and ends with the last", as
     await again.task(taskIds[1]!, "working");
     await again.leave();
     assertEquals(backend.watches, 4);
+  });
+});
+
+Deno.test("all listeners of an ended task share its one watch", async () => {
+  await withServer({}, async ({ backend, store, client }) => {
+    const taskId = await newTask(store);
+    await store.cancel(taskId, OWNER);
+    const all: Listening[] = [];
+    for (let i = 0; i < 10; i++) {
+      const listening = await client.listen({ taskIds: [taskId] });
+      await listening.task(taskId, "cancelled");
+      all.push(listening);
+    }
+    assertEquals(backend.watches, 1);
+    for (const listening of all) await listening.leave();
+  });
+});
+
+Deno.test("a task that ended and was made again under its id is listened to again", async () => {
+  await withServer({}, async ({ store, client }) => {
+    const taskId = await newTask(store);
+    await store.cancel(taskId, OWNER);
+    const earlier = await client.listen({ taskIds: [taskId] });
+    await earlier.task(taskId, "cancelled");
+    await store.delete(taskId, OWNER);
+    await store.create(OWNER, "tools/call", { taskId });
+    const later = await client.listen({ taskIds: [taskId] });
+    await later.task(taskId, "working");
+    await store.update(taskId, OWNER, { status: "failed" });
+    await later.task(taskId, "failed");
+    await earlier.leave();
+    await later.leave();
   });
 });
 
