@@ -120,14 +120,18 @@ export function failForLostWorker(
   }, now);
 }
 
-/** Ends the lease of a record in a final state; its TTL may restart. */
+/**
+ * Ends the lease of a record in a final state, and drops what was asked of its
+ * client and answered: no one waits for it, and an answer may be a secret, not
+ * to be kept for as long as the result. Its TTL may restart.
+ */
 function retain(
   { retention, limits }: ChangePolicy,
   record: TaskRecord,
   now: number,
 ): TaskRecord {
   if (!isFinalStatus(record.task.status)) return record;
-  const { lease: _, ...kept } = record;
+  const { lease: _, inputRequests: __, inputResponses: ___, ...kept } = record;
   const { ttl } = record.task;
   if (retention === "creation" || ttl === null) return kept;
   // A task that was touched may have a TTL beyond what one may ask for.
