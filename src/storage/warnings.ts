@@ -29,7 +29,7 @@ export function checkOnWarning(
   onWarning: WarningListener = warnOnce,
 ): WarningListener {
   requireFunction("onWarning", onWarning);
-  return (...warning) => call(() => onWarning(...warning), () => {});
+  return (...warning) => callHost(() => onWarning(...warning), () => {});
 }
 
 /**
@@ -46,7 +46,7 @@ export function checkListener(
 ): () => void {
   requireFunction("listener", listener);
   return () =>
-    call(listener, (error) => {
+    callHost(listener, (error) => {
       // Its own message may hold keys, and would make every sentence another.
       onWarning(
         `a listener of ${name} has thrown, or returned a promise that rejected: the others were called all the same`,
@@ -55,10 +55,19 @@ export function checkListener(
     });
 }
 
-function call(listener: () => unknown, onError: (error: unknown) => void) {
+/**
+ * Calls what a host has handed over; no error of its own comes back.
+ *
+ * @param onError Called with what it throws or rejects with; must not throw.
+ */
+export function callHost(
+  listener: () => unknown,
+  onError: (error: unknown) => void,
+): void {
   try {
     const result = listener();
-    // An async listener: unhandled, its rejection would end the process.
+    // An async listener: unhandled, its rejection would end the process. It
+    // need not be a `Promise` of ours: a library may have its own.
     if (typeof result === "object") Promise.resolve(result).catch(onError);
   } catch (error) {
     onError(error);

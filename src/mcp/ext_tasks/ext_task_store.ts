@@ -362,7 +362,7 @@ function nameOwner(
   try {
     const found: unknown = owner(principal);
     // Of a promise, which is no owner, nothing must be left unhandled.
-    if (found instanceof Promise) handled(found);
+    if (typeof found === "object") handled(Promise.resolve(found));
     return requireOwner(found);
   } catch (cause) {
     return throwOwnerError(cause);
