@@ -101,6 +101,21 @@ Deno.test("s_queued_messages_are_sealed_and_keep_the_order_of_the_calls", async 
   assertEquals(await queues!.drain(KEY), messages.slice(1));
 });
 
+Deno.test("s_text_is_opened_as_it_was_written", async () => {
+  await using backend = new MemoryBackend();
+  const { queues, steps } = storeOf(backend);
+  // A decoder takes the first for a mark of the order of bytes.
+  const texts = ["\ufeffhello", "\ufeff", "a\ufeff", "", "\0", "sealed:x"];
+  for (const text of texts) await queues!.push(KEY, text);
+  assertEquals(await queues!.drain(KEY), texts);
+  const lease = { holder: "w", forMs: 60_000 };
+  const { fence } = await backend.leases.create(KEY, "x", lease);
+  for (const [n, text] of texts.entries()) {
+    await steps!.record(KEY, fence, `step ${n}`, text);
+  }
+  assertEquals([...(await steps!.open(KEY, fence)).values()], texts);
+});
+
 Deno.test("s_message_that_no_key_opens_is_no_message", async () => {
   await using backend = new MemoryBackend();
   const store = storeOf(backend);
