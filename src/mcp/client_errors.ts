@@ -5,13 +5,13 @@
  */
 
 import { StorageError } from "../storage/errors.ts";
-import { callHost } from "../storage/warnings.ts";
 import {
   AnonymousOwnerError,
   TaskError,
   TaskStorageError,
 } from "../task/errors.ts";
 import type { JsonRpcError } from "../task/record.ts";
+import { callHost } from "../util/call_host.ts";
 import { requireCallback } from "./options.ts";
 
 /** JSON-RPC: the request named something that is not so. */

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { callHost } from "../util/call_host.ts";
+
 /**
  * Called with a sentence that an operator should read, without keys, owners or
  * passwords; and with what was thrown, where a listener of the host has thrown.
@@ -53,25 +55,6 @@ export function checkListener(
         error,
       );
     });
-}
-
-/**
- * Calls what a host has handed over; no error of its own comes back.
- *
- * @param onError Called with what it throws or rejects with; must not throw.
- */
-export function callHost(
-  listener: () => unknown,
-  onError: (error: unknown) => void,
-): void {
-  try {
-    const result = listener();
-    // An async listener: unhandled, its rejection would end the process. It
-    // need not be a `Promise` of ours: a library may have its own.
-    if (typeof result === "object") Promise.resolve(result).catch(onError);
-  } catch (error) {
-    onError(error);
-  }
 }
 
 function requireFunction(name: string, value: unknown): void {
