@@ -11,6 +11,7 @@ import { checkLease, requireInteger } from "../storage/checks.ts";
 import type { MessageQueue } from "../storage/message_queue.ts";
 import type { StepStorage } from "../storage/steps.ts";
 import { taskAbortSignal } from "./abort_signal.ts";
+import { ANONYMOUS } from "./anonymous.ts";
 import { applyUpdate, type ChangePolicy, extendTtl } from "./change.ts";
 import { newTask } from "./creation.ts";
 import {
@@ -570,11 +571,11 @@ export class TaskStore implements AsyncDisposable {
 
   #owner(ownerId: string): string {
     requireText("ownerId", ownerId);
-    const anonymous = ownerId === "" || ownerId === "local";
+    const anonymous = ownerId === "" || ownerId === ANONYMOUS;
     if (anonymous && !this.#allowAnonymous) {
       throw new AnonymousOwnerError(ownerId);
     }
-    return ownerId === "" ? "local" : ownerId;
+    return ownerId === "" ? ANONYMOUS : ownerId;
   }
 
   #change(

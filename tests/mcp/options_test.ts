@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { McpServer } from "@modelcontextprotocol/server";
 import {
   BackendError,
@@ -13,9 +13,11 @@ import {
   MemoryBackend,
   SdkTaskMessageQueue,
   SdkTaskStore,
+  TaskError,
   TasksExtension,
   TaskStore,
 } from "../../mod.ts";
+import { resolveOwner as resolveCallOwner } from "../../src/mcp/owner.ts";
 import { unhandledDuring } from "./unhandled.ts";
 
 const HOUR = 60 * 60 * 1000;
@@ -175,6 +177,41 @@ Deno.test("an identity that is no text is refused", () => {
       assertThrows(bind, TypeError, "expected the authenticated identity");
     }
   }
+});
+
+Deno.test("who is named as tasks without an owner has none of them", async () => {
+  const tasks = new TaskStore(new MemoryBackend(), { allowAnonymous: true });
+  const { task: { taskId } } = await tasks.create("", "tools/call");
+  const messages: string[] = [];
+  const onError = (error: unknown) => {
+    messages.push(((error as Error).cause as Error).message);
+  };
+  const ext = new ExtTaskStore(tasks, { onError });
+  const resolveOwner = () => "local";
+  const sdk = new SdkTaskStore(tasks, { onError, resolveOwner });
+  const queue = new SdkTaskMessageQueue(tasks.queues!, {
+    onError,
+    resolveOwner,
+  });
+  for (
+    const call of [
+      () => ext.get(taskId, { principal: "local" }),
+      () => sdk.getTask(taskId),
+      () => queue.dequeue(taskId),
+      () => resolveCallOwner(() => "local", {}),
+    ]
+  ) {
+    await assertRejects(call, TaskError, "could not be determined");
+  }
+  assertEquals(messages.length, 3);
+  for (const message of messages) {
+    assert(message.startsWith('the owner is "local", the name of'), message);
+  }
+  for (const one of [ext, sdk, queue]) {
+    assertThrows(() => one.forOwner("local"), TypeError, 'identity is "local"');
+  }
+  // Who names no one has them, as allowAnonymous says.
+  assertEquals((await ext.get(taskId, {}))?.taskId, taskId);
 });
 
 Deno.test("an onError that is async and fails ends no process", async () => {

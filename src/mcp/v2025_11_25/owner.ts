@@ -16,9 +16,10 @@
  *   a call lists nothing: no client learns the id of another's task.
  */
 
+import { ANONYMOUS } from "../../task/anonymous.ts";
 import { AnonymousOwnerError } from "../../task/errors.ts";
 import { requireCallback, requireName } from "../options.ts";
-import { requireOwner, throwOwnerError } from "../owner.ts";
+import { requireIdentity, requireOwner, throwOwnerError } from "../owner.ts";
 import type { TaskRecord } from "../../task/record.ts";
 import type { TaskOwners } from "./task_owners.ts";
 
@@ -41,9 +42,6 @@ export interface SdkOwnerOptions {
     | ((sessionId: string | undefined) => string | Promise<string>)
     | undefined;
 }
-
-/** The owner TaskStore knows as the anonymous one. */
-const ANONYMOUS = "local";
 
 /**
  * An owner; a promise of one where the host's own code has to look. Only then:
@@ -73,11 +71,10 @@ export class CallOwner {
   /**
    * Returns the same for one identity, whatever the session.
    *
-   * @throws {TypeError} If it is empty or not a text.
+   * @throws {TypeError} If it is empty, not a text, or `"local"`.
    */
   bind(identity: string): CallOwner {
-    // A missing identity must never fall back to anything: it would be a way in.
-    requireName("identity", identity, "the authenticated identity");
+    requireIdentity(identity);
     return new CallOwner(this.#options, this.#known, identity);
   }
 

@@ -6,6 +6,7 @@
  */
 
 import { requireInteger } from "../../storage/checks.ts";
+import { ANONYMOUS } from "../../task/anonymous.ts";
 import { TaskCursorError } from "../../task/errors.ts";
 import type { Task } from "../../task/record.ts";
 import { idText } from "../../task/quoted.ts";
@@ -116,7 +117,7 @@ export class SdkTaskStore {
     requireInteger("pollIntervalMs", pollIntervalMs, 1);
     const onError = reporterOf(options.onError);
     const known = taskOwnersOf(tasks.backend.queues ?? tasks.backend);
-    if (tasks.allowAnonymous) known.unnamed = "local";
+    if (tasks.allowAnonymous) known.unnamed = ANONYMOUS;
     known.tasks = tasks;
     const owner = new CallOwner(options, known);
     partsOf.set(this, { tasks, onError, owner, pollIntervalMs });
