@@ -54,9 +54,16 @@ type Found = string | Promise<string>;
 export class CallOwner {
   readonly #options: SdkOwnerOptions;
   readonly #known: TaskOwners;
+  readonly #unnamed: () => string;
   readonly #identity: string | undefined;
 
-  constructor(options: SdkOwnerOptions, known: TaskOwners, identity?: string) {
+  /** @param unnamed Returns the owner of the tasks of calls that name none. */
+  constructor(
+    options: SdkOwnerOptions,
+    known: TaskOwners,
+    unnamed: () => string,
+    identity?: string,
+  ) {
     const { defaultOwner, resolveOwner } = options;
     if (defaultOwner !== undefined && defaultOwner !== "") {
       requireName("defaultOwner", defaultOwner, "the owner of such calls");
@@ -65,6 +72,7 @@ export class CallOwner {
     // As they were when they were checked.
     this.#options = { defaultOwner, resolveOwner };
     this.#known = known;
+    this.#unnamed = unnamed;
     this.#identity = identity;
   }
 
@@ -75,7 +83,7 @@ export class CallOwner {
    */
   bind(identity: string): CallOwner {
     requireIdentity(identity);
-    return new CallOwner(this.#options, this.#known, identity);
+    return new CallOwner(this.#options, this.#known, this.#unnamed, identity);
   }
 
   /**
@@ -101,7 +109,7 @@ export class CallOwner {
   ofReader(sessionId: string | undefined): Found {
     const named = this.named(sessionId);
     // What resolveOwner says is the last word, `""` included.
-    return this.#options.resolveOwner ? named : named || this.#known.unnamed;
+    return this.#options.resolveOwner ? named : named || this.#unnamed();
   }
 
   /** Returns the owner of the task a call writes to. */
@@ -126,8 +134,8 @@ export class CallOwner {
 
   #toPushFor(owner: string): string {
     if (owner !== "") return owner;
-    const { unnamed, sawSession } = this.#known;
-    const isLocal = !sawSession || unnamed === ANONYMOUS;
+    const unnamed = this.#unnamed();
+    const isLocal = !this.#known.sawSession || unnamed === ANONYMOUS;
     if (isLocal && !this.#options.resolveOwner) return unnamed;
     throw new AnonymousOwnerError(owner);
   }

@@ -6,7 +6,6 @@
  */
 
 import { requireInteger } from "../../storage/checks.ts";
-import { ANONYMOUS } from "../../task/anonymous.ts";
 import { TaskCursorError } from "../../task/errors.ts";
 import type { Task } from "../../task/record.ts";
 import { idText } from "../../task/quoted.ts";
@@ -117,9 +116,8 @@ export class SdkTaskStore {
     requireInteger("pollIntervalMs", pollIntervalMs, 1);
     const onError = reporterOf(options.onError);
     const known = taskOwnersOf(tasks.backend.queues ?? tasks.backend);
-    if (tasks.allowAnonymous) known.unnamed = ANONYMOUS;
-    known.tasks = tasks;
-    const owner = new CallOwner(options, known);
+    known.addStore(tasks);
+    const owner = new CallOwner(options, known, () => known.unnamedOf(tasks));
     partsOf.set(this, { tasks, onError, owner, pollIntervalMs });
   }
 
