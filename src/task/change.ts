@@ -9,10 +9,12 @@ import { toJsonValue } from "./json_value.ts";
 import { LeaseLostError } from "./lease_errors.ts";
 import type { TaskLimits } from "./limits.ts";
 import type { TaskUpdate } from "./options.ts";
-import { quoted } from "./quoted.ts";
 import type { JsonRpcError, Task, TaskRecord } from "./record.ts";
 import { canTransition, isFinalStatus, type TaskStatus } from "./status.ts";
 import { mergeVariables } from "./variables.ts";
+
+/** Clients are shown it; who was lost is for operators, in `lostLease`. */
+const WORKER_LOST = "worker lost: it has not renewed its lease in time";
 
 /** The part of a store's policy that concerns changes. */
 export interface ChangePolicy {
@@ -104,18 +106,15 @@ export function failForLostWorker(
   now: number,
 ): TaskRecord {
   const time = isoTime(now);
-  const statusMessage = `worker lost: ${
-    quoted(holder)
-  } has not renewed its lease in time`;
   return retain(policy, {
     ...record,
     task: {
       ...record.task,
       status: "failed",
-      statusMessage,
+      statusMessage: WORKER_LOST,
       lastUpdatedAt: time,
     },
-    error: { code: -32603, message: statusMessage },
+    error: { code: -32603, message: WORKER_LOST },
     lostLease: { holder, lostAt: time },
   }, now);
 }
