@@ -145,7 +145,9 @@ export class TaskStore implements AsyncDisposable {
     const { queues, steps } = backend;
     const texts = keyring && new TextSealer(keyring, allowUnsealed);
     this.queues = queues && texts ? new SealedQueue(queues, texts) : queues;
-    this.steps = steps && texts ? new SealedSteps(steps, texts) : steps;
+    this.steps = steps && texts
+      ? new SealedSteps(steps, texts, (key) => records.lifeOf(key))
+      : steps;
     this.#changes = new TaskChanges({ records, maxWriteAttempts, clock });
     this.#leases = new TaskLeases({ backend, records, holders, clock });
     this.#allowAnonymous = allowAnonymous;

@@ -240,6 +240,48 @@ Deno.test("s_steps_are_sealed_and_bound_to_their_task_and_name", async () => {
   await assertRejects(() => steps!.open(KEY, fence), InvalidDataError);
 });
 
+Deno.test("s_step_of_an_earlier_task_of_the_same_id_is_none_of_this_one", async () => {
+  await using backend = new MemoryBackend();
+  const store = storeOf(backend);
+  const { steps } = store;
+  const live = async () => {
+    const lease = { holder: "w", forMs: 60_000 };
+    const options = { taskId: "t-1", lease };
+    const record = await store.create("alice", "tools/call", options);
+    return record.lease!.fence;
+  };
+  const first = await live();
+  await steps!.record(KEY, first, "charge", "receipt");
+  const old = (await backend.steps.open(KEY, first)).get("charge")!;
+  // It stays the step of its own task, whatever is written to that, and for
+  // every instance.
+  await store.setVariables("t-1", "alice", { n: 1 });
+  const elsewhere = storeOf(backend).steps!;
+  assertEquals([...await elsewhere.open(KEY, first)], [["charge", "receipt"]]);
+  await store.delete("t-1", "alice");
+  const second = await live();
+  await backend.steps.record(KEY, second, "charge", old);
+  await assertRejects(() => steps!.open(KEY, second), InvalidDataError);
+  await assertRejects(
+    () => steps!.record(KEY, second, "charge", "mine"),
+    InvalidDataError,
+  );
+});
+
+Deno.test("s_steps_of_a_task_that_was_tampered_with_are_not_opened", async () => {
+  await using backend = new MemoryBackend();
+  const store = storeOf(backend);
+  const lease = { holder: "w", forMs: 60_000 };
+  const options = { taskId: "t-1", lease };
+  const record = await store.create("alice", "tools/call", options);
+  const { fence } = record.lease!;
+  await store.steps!.record(KEY, fence, "charge", "receipt");
+  const { data } = await backend.get(KEY);
+  await backend.put(KEY, data.replace(record.runId!, crypto.randomUUID()));
+  const { steps } = storeOf(backend);
+  await assertRejects(() => steps!.open(KEY, fence), InvalidDataError);
+});
+
 Deno.test("store_without_encryption_hands_out_the_parts_of_its_backend", () => {
   const backend = new MemoryBackend();
   const store = new TaskStore(backend);
