@@ -11,7 +11,7 @@ import {
   TaskStorageError,
 } from "../task/errors.ts";
 import type { JsonRpcError } from "../task/record.ts";
-import { handled } from "./handled.ts";
+import { callHost } from "../util/call_host.ts";
 import { requireCallback } from "./options.ts";
 
 /** JSON-RPC: the request named something that is not so. */
@@ -122,13 +122,8 @@ export type OnError = ((error: unknown) => void) | undefined;
 
 /** Calls `onError`, which must not make errors of its own. */
 export function report(onError: OnError, error: unknown): void {
-  try {
-    const answer: unknown = onError?.(error);
-    // It may be an async function.
-    if (answer instanceof Promise) handled(answer);
-  } catch {
-    // There is no one left to tell.
-  }
+  // Of an error of its own, there is no one left to tell.
+  callHost(() => onError?.(error), () => {});
 }
 
 /**

@@ -5,9 +5,11 @@
  * @module
  */
 
+import { ANONYMOUS } from "../task/anonymous.ts";
 import { TaskError } from "../task/errors.ts";
 import { isWellFormed } from "../util/well_formed.ts";
 import { INTERNAL_ERROR, protocolErrorOf } from "./client_errors.ts";
+import { requireName } from "./options.ts";
 
 /** The verified token of a request, as both SDKs hand it on. */
 export interface AuthInfoLike {
@@ -38,7 +40,8 @@ export interface AuthInfoLike {
  * subject is the application, say so in a function of your own.
  *
  * @returns The subject, or `<issuer>#<subject>`. In both parts `%` and `#` are
- * written `%25` and `%23`, so that no two pairs make one owner.
+ * written `%25` and `%23`, so that no two pairs make one owner; the subject
+ * `local`, which is the name of tasks without an owner, is `%6Cocal`.
  * @throws {TypeError} If there is no token, its subject is missing, empty or
  * the client itself, or its issuer is not a text.
  *
@@ -73,7 +76,9 @@ export function ownerOf(authInfo: AuthInfoLike | undefined): string {
       "the subject of the token is its client: expected a person or account",
     );
   }
-  if (iss === undefined) return escape(sub);
+  if (iss === undefined) {
+    return sub === ANONYMOUS ? NAMED_AS_NO_ONE : escape(sub);
+  }
   if (typeof iss !== "string" || iss === "") {
     throw new TypeError(
       `the issuer of the token, extra.iss, is ${
@@ -83,6 +88,9 @@ export function ownerOf(authInfo: AuthInfoLike | undefined): string {
   }
   return `${escape(iss)}#${escape(sub)}`;
 }
+
+/** A subject of the name that tasks of no one are kept under, escaped. */
+const NAMED_AS_NO_ONE = `%6C${ANONYMOUS.slice(1)}`;
 
 /** Marks `#`, which ends the issuer, where it is a part of the text. */
 function escape(text: string): string {
@@ -116,9 +124,31 @@ export function requireOwner(found: unknown): string {
     const kind = found === null ? "null" : typeof found;
     throw new TypeError(`the owner is ${kind}: expected a string`);
   }
-  if (isWellFormed(found)) return found;
+  if (!isWellFormed(found)) {
+    throw new TypeError(
+      `the owner ${JSON.stringify(found)} has a lone surrogate: expected text`,
+    );
+  }
+  requireSomeone("the owner", found);
+  return found;
+}
+
+/**
+ * Throws unless the value can be who is authenticated.
+ *
+ * @throws {TypeError} If it is empty, not a text, or the name of no one.
+ */
+export function requireIdentity(identity: unknown): asserts identity is string {
+  // A missing identity must never fall back to anything: it would be a way in.
+  requireName("identity", identity, "the authenticated identity");
+  requireSomeone("identity", identity);
+}
+
+/** Refuses the name that tasks of no one are kept under: they are no user's. */
+function requireSomeone(name: string, owner: string): void {
+  if (owner !== ANONYMOUS) return;
   throw new TypeError(
-    `the owner ${JSON.stringify(found)} has a lone surrogate: expected text`,
+    `${name} is "${ANONYMOUS}", the name of tasks without an owner: expected another one`,
   );
 }
 

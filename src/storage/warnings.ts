@@ -5,6 +5,8 @@
  * @module
  */
 
+import { callHost } from "../util/call_host.ts";
+
 /**
  * Called with a sentence that an operator should read, without keys, owners or
  * passwords; and with what was thrown, where a listener of the host has thrown.
@@ -29,7 +31,7 @@ export function checkOnWarning(
   onWarning: WarningListener = warnOnce,
 ): WarningListener {
   requireFunction("onWarning", onWarning);
-  return (...warning) => call(() => onWarning(...warning), () => {});
+  return (...warning) => callHost(() => onWarning(...warning), () => {});
 }
 
 /**
@@ -46,23 +48,13 @@ export function checkListener(
 ): () => void {
   requireFunction("listener", listener);
   return () =>
-    call(listener, (error) => {
+    callHost(listener, (error) => {
       // Its own message may hold keys, and would make every sentence another.
       onWarning(
         `a listener of ${name} has thrown, or returned a promise that rejected: the others were called all the same`,
         error,
       );
     });
-}
-
-function call(listener: () => unknown, onError: (error: unknown) => void) {
-  try {
-    const result = listener();
-    // An async listener: unhandled, its rejection would end the process.
-    if (typeof result === "object") Promise.resolve(result).catch(onError);
-  } catch (error) {
-    onError(error);
-  }
 }
 
 function requireFunction(name: string, value: unknown): void {

@@ -9,10 +9,12 @@ import { toJsonValue } from "./json_value.ts";
 import { LeaseLostError } from "./lease_errors.ts";
 import type { TaskLimits } from "./limits.ts";
 import type { TaskUpdate } from "./options.ts";
-import { quoted } from "./quoted.ts";
 import type { JsonRpcError, Task, TaskRecord } from "./record.ts";
 import { canTransition, isFinalStatus, type TaskStatus } from "./status.ts";
 import { mergeVariables } from "./variables.ts";
+
+/** Clients are shown it; who was lost is for operators, in `lostLease`. */
+const WORKER_LOST = "worker lost: it has not renewed its lease in time";
 
 /** The part of a store's policy that concerns changes. */
 export interface ChangePolicy {
@@ -104,30 +106,31 @@ export function failForLostWorker(
   now: number,
 ): TaskRecord {
   const time = isoTime(now);
-  const statusMessage = `worker lost: ${
-    quoted(holder)
-  } has not renewed its lease in time`;
   return retain(policy, {
     ...record,
     task: {
       ...record.task,
       status: "failed",
-      statusMessage,
+      statusMessage: WORKER_LOST,
       lastUpdatedAt: time,
     },
-    error: { code: -32603, message: statusMessage },
+    error: { code: -32603, message: WORKER_LOST },
     lostLease: { holder, lostAt: time },
   }, now);
 }
 
-/** Ends the lease of a record in a final state; its TTL may restart. */
+/**
+ * Ends the lease of a record in a final state, and drops what was asked of its
+ * client and answered: no one waits for it, and an answer may be a secret, not
+ * to be kept for as long as the result. Its TTL may restart.
+ */
 function retain(
   { retention, limits }: ChangePolicy,
   record: TaskRecord,
   now: number,
 ): TaskRecord {
   if (!isFinalStatus(record.task.status)) return record;
-  const { lease: _, ...kept } = record;
+  const { lease: _, inputRequests: __, inputResponses: ___, ...kept } = record;
   const { ttl } = record.task;
   if (retention === "creation" || ttl === null) return kept;
   // A task that was touched may have a TTL beyond what one may ask for.

@@ -25,6 +25,9 @@ type ImportedKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 
 const IV_BYTES = 12;
 
+/** What was encrypted is text: a U+FEFF at its start is a part of it. */
+const UTF8 = { ignoreBOM: true, fatal: true };
+
 /** Of what each key encrypts to its HMAC key; no text is encrypted so. */
 const MAC_IV = new TextEncoder().encode("mcp-task-mac");
 const MAC_KEY_BYTES = 32;
@@ -78,7 +81,7 @@ export class Keyring {
     for (const key of this.#keys) {
       try {
         const plain = await crypto.subtle.decrypt(algorithm, await key, cipher);
-        return new TextDecoder().decode(plain);
+        return new TextDecoder("utf-8", UTF8).decode(plain);
       } catch {
         // Another key may have encrypted it.
       }

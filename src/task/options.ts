@@ -59,7 +59,10 @@ export interface TaskUpdate {
   readonly variables?: Readonly<Record<string, unknown>> | undefined;
   /** The questions the client is asked, all of them; `null`: none. */
   readonly inputRequests?: Readonly<Record<string, unknown>> | null | undefined;
-  /** The client's answers, all of them; `null`: none. */
+  /**
+   * The client's answers, all of them; `null`: none. A task that has ended has
+   * none.
+   */
   readonly inputResponses?:
     | Readonly<Record<string, unknown>>
     | null

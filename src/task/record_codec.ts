@@ -3,6 +3,7 @@
  * and checked to be their owner's when they are read.
  */
 
+import { parseKey } from "../storage/keys.ts";
 import type { VersionedRecord } from "../storage/record.ts";
 import { decodeRecord, encodeRecord, requireWritable } from "./codec.ts";
 import type { TaskRecord } from "./record.ts";
@@ -32,6 +33,19 @@ export class RecordCodec {
     if (this.#sealer === undefined) return encodeRecord(record);
     requireWritable(record);
     return this.#sealer.seal(record, version);
+  }
+
+  /**
+   * Returns what names the task in a stored record, and no other task of its
+   * id. What is not of this library has no such name: `""`.
+   *
+   * @throws {InvalidDataError} If it is damaged or cannot be opened.
+   */
+  async lifeOf(key: string, stored: VersionedRecord): Promise<string> {
+    if (!stored.data.startsWith("{")) return "";
+    const { owner } = parseKey(key);
+    const record = await this.decode(key, owner, stored);
+    return record?.runId ?? record?.task.createdAt ?? "";
   }
 
   /**

@@ -100,6 +100,14 @@ export class TaskRepository {
   }
 
   /**
+   * Reads what names the task that lives under a key, and no other of its id.
+   * Errors are the storage's own.
+   */
+  async lifeOf(key: string): Promise<string> {
+    return await this.#codec.lifeOf(key, await this.#backend.get(key));
+  }
+
+  /**
    * Reads the live record, if there is one; failed first if its worker is lost.
    *
    * @param endedFence A lease the storage has just said to have run out.

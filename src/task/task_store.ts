@@ -11,6 +11,7 @@ import { checkLease, requireInteger } from "../storage/checks.ts";
 import type { MessageQueue } from "../storage/message_queue.ts";
 import type { StepStorage } from "../storage/steps.ts";
 import { taskAbortSignal } from "./abort_signal.ts";
+import { ANONYMOUS } from "./anonymous.ts";
 import { applyUpdate, type ChangePolicy, extendTtl } from "./change.ts";
 import { newTask } from "./creation.ts";
 import {
@@ -144,7 +145,9 @@ export class TaskStore implements AsyncDisposable {
     const { queues, steps } = backend;
     const texts = keyring && new TextSealer(keyring, allowUnsealed);
     this.queues = queues && texts ? new SealedQueue(queues, texts) : queues;
-    this.steps = steps && texts ? new SealedSteps(steps, texts) : steps;
+    this.steps = steps && texts
+      ? new SealedSteps(steps, texts, (key) => records.lifeOf(key))
+      : steps;
     this.#changes = new TaskChanges({ records, maxWriteAttempts, clock });
     this.#leases = new TaskLeases({ backend, records, holders, clock });
     this.#allowAnonymous = allowAnonymous;
@@ -570,11 +573,11 @@ export class TaskStore implements AsyncDisposable {
 
   #owner(ownerId: string): string {
     requireText("ownerId", ownerId);
-    const anonymous = ownerId === "" || ownerId === "local";
+    const anonymous = ownerId === "" || ownerId === ANONYMOUS;
     if (anonymous && !this.#allowAnonymous) {
       throw new AnonymousOwnerError(ownerId);
     }
-    return ownerId === "" ? "local" : ownerId;
+    return ownerId === "" ? ANONYMOUS : ownerId;
   }
 
   #change(

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { McpServer } from "@modelcontextprotocol/server";
 import {
   BackendError,
@@ -13,9 +13,11 @@ import {
   MemoryBackend,
   SdkTaskMessageQueue,
   SdkTaskStore,
+  TaskError,
   TasksExtension,
   TaskStore,
 } from "../../mod.ts";
+import { resolveOwner as resolveCallOwner } from "../../src/mcp/owner.ts";
 import { unhandledDuring } from "./unhandled.ts";
 
 const HOUR = 60 * 60 * 1000;
@@ -177,24 +179,74 @@ Deno.test("an identity that is no text is refused", () => {
   }
 });
 
-Deno.test("an onError that is async and fails ends no process", async () => {
-  const backend = new MemoryBackend();
-  const tasks = new TaskStore(backend);
-  let told = 0;
-  const options = {
-    onError: (error: unknown) => {
-      assert((error as Error).cause instanceof BackendError);
-      told++;
-      return Promise.reject(new Error("a logger that fails"));
-    },
+Deno.test("who is named as tasks without an owner has none of them", async () => {
+  const tasks = new TaskStore(new MemoryBackend(), { allowAnonymous: true });
+  const { task: { taskId } } = await tasks.create("", "tools/call");
+  const messages: string[] = [];
+  const onError = (error: unknown) => {
+    messages.push(((error as Error).cause as Error).message);
   };
-  const sdk = new SdkTaskStore(tasks, options);
-  const ext = new ExtTaskStore(tasks, options);
-  await backend.close();
-  const reasons = await unhandledDuring(async () => {
-    await sdk.getTask("t-1", "s-1").catch(() => {});
-    await ext.get("t-1", { principal: "alice" }).catch(() => {});
+  const ext = new ExtTaskStore(tasks, { onError });
+  const resolveOwner = () => "local";
+  const sdk = new SdkTaskStore(tasks, { onError, resolveOwner });
+  const queue = new SdkTaskMessageQueue(tasks.queues!, {
+    onError,
+    resolveOwner,
   });
-  assertEquals(told, 2);
-  assertEquals(reasons, []);
+  for (
+    const call of [
+      () => ext.get(taskId, { principal: "local" }),
+      () => sdk.getTask(taskId),
+      () => queue.dequeue(taskId),
+      () => resolveCallOwner(() => "local", {}),
+    ]
+  ) {
+    await assertRejects(call, TaskError, "could not be determined");
+  }
+  assertEquals(messages.length, 3);
+  for (const message of messages) {
+    assert(message.startsWith('the owner is "local", the name of'), message);
+  }
+  for (const one of [ext, sdk, queue]) {
+    assertThrows(() => one.forOwner("local"), TypeError, 'identity is "local"');
+  }
+  // Who names no one has them, as allowAnonymous says.
+  assertEquals((await ext.get(taskId, {}))?.taskId, taskId);
+});
+
+Deno.test("an onError that is async and fails ends no process", async () => {
+  const fail = () => Promise.reject(new Error("a logger that fails"));
+  // Libraries have promises of their own, and so has every other realm.
+  const failOtherwise = () => {
+    const promise = fail();
+    return { then: promise.then.bind(promise) };
+  };
+  for (const answer of [fail, failOtherwise]) {
+    const backend = new MemoryBackend();
+    const tasks = new TaskStore(backend);
+    let told = 0;
+    const options = {
+      onError: (error: unknown) => {
+        assert((error as Error).cause instanceof BackendError);
+        told++;
+        return answer();
+      },
+    };
+    const sdk = new SdkTaskStore(tasks, options);
+    const ext = new ExtTaskStore(tasks, options);
+    const queue = new SdkTaskMessageQueue(backend.queues, {
+      onError: () => {
+        told++;
+        return answer();
+      },
+    });
+    await backend.close();
+    const reasons = await unhandledDuring(async () => {
+      await sdk.getTask("t-1", "s-1").catch(() => {});
+      await ext.get("t-1", { principal: "alice" }).catch(() => {});
+      await queue.dequeueAll("t-1", "s-1");
+    });
+    assertEquals(told, 3);
+    assertEquals(reasons, []);
+  }
 });

@@ -4,9 +4,14 @@
  * @module
  */
 
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { type AuthInfoLike, ownerOf } from "../../mod.ts";
+import {
+  type AuthInfoLike,
+  MemoryBackend,
+  ownerOf,
+  TaskStore,
+} from "../../mod.ts";
 
 /** A token of one application, for whom its verifier says. */
 function tokenOf(extra?: Record<string, unknown>): AuthInfoLike {
@@ -44,8 +49,23 @@ Deno.test("ownerOf() refuses a token without a subject, and never takes its clie
   }
 });
 
+Deno.test("ownerOf() makes no one of a subject named as tasks without an owner", async () => {
+  await using tasks = new TaskStore(new MemoryBackend(), {
+    allowAnonymous: true,
+  });
+  await tasks.create("", "tools/call");
+  const owner = ownerOf(tokenOf({ sub: "local" }));
+  assertEquals(owner, "%6Cocal");
+  assertNotEquals(ownerOf(tokenOf({ sub: owner })), owner);
+  assertEquals((await tasks.list(owner)).tasks, []);
+  assertEquals((await tasks.list("")).tasks.length, 1);
+});
+
 Deno.test("ownerOf() makes no two tokens one owner", () => {
-  const text = fc.string({ minLength: 1, unit: fc.constantFrom(..."a#%25") });
+  const text = fc.oneof(
+    fc.string({ minLength: 1, unit: fc.constantFrom(..."a#%25") }),
+    fc.constantFrom("local", "%6Cocal", "%256Cocal"),
+  );
   const token = fc.record({
     sub: text,
     iss: fc.option(text, { nil: undefined }),

@@ -101,6 +101,21 @@ Deno.test("s_queued_messages_are_sealed_and_keep_the_order_of_the_calls", async 
   assertEquals(await queues!.drain(KEY), messages.slice(1));
 });
 
+Deno.test("s_text_is_opened_as_it_was_written", async () => {
+  await using backend = new MemoryBackend();
+  const { queues, steps } = storeOf(backend);
+  // A decoder takes the first for a mark of the order of bytes.
+  const texts = ["\ufeffhello", "\ufeff", "a\ufeff", "", "\0", "sealed:x"];
+  for (const text of texts) await queues!.push(KEY, text);
+  assertEquals(await queues!.drain(KEY), texts);
+  const lease = { holder: "w", forMs: 60_000 };
+  const { fence } = await backend.leases.create(KEY, "x", lease);
+  for (const [n, text] of texts.entries()) {
+    await steps!.record(KEY, fence, `step ${n}`, text);
+  }
+  assertEquals([...(await steps!.open(KEY, fence)).values()], texts);
+});
+
 Deno.test("s_message_that_no_key_opens_is_no_message", async () => {
   await using backend = new MemoryBackend();
   const store = storeOf(backend);
@@ -222,6 +237,48 @@ Deno.test("s_steps_are_sealed_and_bound_to_their_task_and_name", async () => {
   await backend.queues.push(KEY, sealedStep);
   assertEquals(await storeOf(backend).queues!.shift(KEY), undefined);
   await backend.steps.record(KEY, fence, "refund", sealedStep);
+  await assertRejects(() => steps!.open(KEY, fence), InvalidDataError);
+});
+
+Deno.test("s_step_of_an_earlier_task_of_the_same_id_is_none_of_this_one", async () => {
+  await using backend = new MemoryBackend();
+  const store = storeOf(backend);
+  const { steps } = store;
+  const live = async () => {
+    const lease = { holder: "w", forMs: 60_000 };
+    const options = { taskId: "t-1", lease };
+    const record = await store.create("alice", "tools/call", options);
+    return record.lease!.fence;
+  };
+  const first = await live();
+  await steps!.record(KEY, first, "charge", "receipt");
+  const old = (await backend.steps.open(KEY, first)).get("charge")!;
+  // It stays the step of its own task, whatever is written to that, and for
+  // every instance.
+  await store.setVariables("t-1", "alice", { n: 1 });
+  const elsewhere = storeOf(backend).steps!;
+  assertEquals([...await elsewhere.open(KEY, first)], [["charge", "receipt"]]);
+  await store.delete("t-1", "alice");
+  const second = await live();
+  await backend.steps.record(KEY, second, "charge", old);
+  await assertRejects(() => steps!.open(KEY, second), InvalidDataError);
+  await assertRejects(
+    () => steps!.record(KEY, second, "charge", "mine"),
+    InvalidDataError,
+  );
+});
+
+Deno.test("s_steps_of_a_task_that_was_tampered_with_are_not_opened", async () => {
+  await using backend = new MemoryBackend();
+  const store = storeOf(backend);
+  const lease = { holder: "w", forMs: 60_000 };
+  const options = { taskId: "t-1", lease };
+  const record = await store.create("alice", "tools/call", options);
+  const { fence } = record.lease!;
+  await store.steps!.record(KEY, fence, "charge", "receipt");
+  const { data } = await backend.get(KEY);
+  await backend.put(KEY, data.replace(record.runId!, crypto.randomUUID()));
+  const { steps } = storeOf(backend);
   await assertRejects(() => steps!.open(KEY, fence), InvalidDataError);
 });
 

@@ -20,13 +20,10 @@ export interface Question {
  * Words a question for a task, with keys that are new to it. They are kept
  * with the task: a worker on another instance must not use one again, which
  * a client has answered and would never answer twice.
- *
- * @param taken Keys whose answers have been taken: these are dropped.
  */
 export function ask(
-  { task, inputRequests, inputResponses, variables }: TaskRecord,
+  { task, inputRequests, variables }: TaskRecord,
   requests: ExtInputRequests,
-  taken: ReadonlySet<string>,
 ): Question {
   const asked = new Set(askedKeys(variables));
   const keys = new Map<string, string>();
@@ -42,11 +39,6 @@ export function ask(
     update: {
       ...(task.status === "working" ? { status: "input_required" } : {}),
       inputRequests: { ...inputRequests, ...Object.fromEntries(added) },
-      ...(inputResponses === undefined ? {} : {
-        inputResponses: Object.fromEntries(
-          Object.entries(inputResponses).filter(([key]) => !taken.has(key)),
-        ),
-      }),
       variables: { [ASKED]: [...asked] },
     },
   };
@@ -85,6 +77,22 @@ export function answersTo(
   return all.every(([, key]) => Object.hasOwn(inputResponses, key))
     ? Object.fromEntries(all.map(([name, key]) => [name, inputResponses[key]]))
     : undefined;
+}
+
+/**
+ * Returns the answers in a record without those that have been taken.
+ * `undefined`: it has none of these.
+ *
+ * @param taken The keys whose answers have been taken.
+ */
+export function answersNeeded(
+  { inputResponses = {} }: TaskRecord,
+  taken: ReadonlySet<string>,
+): ExtInputResponses | null | undefined {
+  const all = Object.entries(inputResponses);
+  const needed = all.filter(([key]) => !taken.has(key));
+  if (needed.length === all.length) return undefined;
+  return needed.length === 0 ? null : Object.fromEntries(needed);
 }
 
 function askedKeys(variables: TaskRecord["variables"]): readonly string[] {

@@ -23,7 +23,7 @@ import {
   toClientError,
 } from "../client_errors.ts";
 import { requireFunction, requireName } from "../options.ts";
-import { requireOwner, throwOwnerError } from "../owner.ts";
+import { requireIdentity, requireOwner, throwOwnerError } from "../owner.ts";
 import { handled } from "../handled.ts";
 import { quoted } from "../../task/quoted.ts";
 import { requireTaskId } from "../task_id.ts";
@@ -48,7 +48,8 @@ export interface ExtTaskStoreOptions {
    * the same application has the same one, and would see each other's tasks.
    * Only where a client has one user, or your verifier puts the user there, is
    * it a person's. `""` names no one: such calls are refused, unless the
-   * `TaskStore` has `allowAnonymous`. An error it throws answers the request if
+   * `TaskStore` has `allowAnonymous`. `"local"`, the name that tasks of no one
+   * are kept under then, is always refused. An error it throws answers the request if
    * it has a JSON-RPC code, and is otherwise for `onError` alone. Default: the
    * principal.
    */
@@ -175,11 +176,10 @@ export class ExtTaskStore {
    *
    * @param identity The owner of the tasks, as the authentication says: the
    * subject of the token with its issuer, never the client id.
-   * @throws {TypeError} If it is empty or not a text.
+   * @throws {TypeError} If it is empty, not a text, or `"local"`.
    */
   forOwner(identity: string): this {
-    // A missing identity must never fall back to anything: it would be a way in.
-    requireName("identity", identity, "the authenticated identity");
+    requireIdentity(identity);
     const bound: this = Object.create(this);
     partsOf.set(bound, {
       ...partsOf.get(this)!,
@@ -362,7 +362,7 @@ function nameOwner(
   try {
     const found: unknown = owner(principal);
     // Of a promise, which is no owner, nothing must be left unhandled.
-    if (found instanceof Promise) handled(found);
+    if (typeof found === "object") handled(Promise.resolve(found));
     return requireOwner(found);
   } catch (cause) {
     return throwOwnerError(cause);

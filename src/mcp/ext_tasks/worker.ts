@@ -24,7 +24,7 @@ import {
 } from "../client_errors.ts";
 import { handled } from "../handled.ts";
 import { startLeaseRenewal } from "../v2026_07_28/lease_renewer.ts";
-import { answersTo, ask } from "./answers.ts";
+import { answersNeeded, answersTo, ask } from "./answers.ts";
 import type {
   ExtInputRequests,
   ExtInputResponses,
@@ -120,7 +120,7 @@ export class TaskWorker implements ExtTaskHandle {
     }
     let keys: ReadonlyMap<string, string> | undefined;
     const asking = this.#write((latest) => {
-      const question = ask(latest, requests, this.#taken);
+      const question = ask(latest, requests);
       keys = question.keys;
       return question.update;
     });
@@ -269,7 +269,9 @@ export class TaskWorker implements ExtTaskHandle {
         (latest) => {
           isOver = isFinalStatus(latest.task.status);
           const update = isOver ? undefined : change(latest);
-          return update && { ...update, fence: this.#fence };
+          // An answer may be a secret: it is kept until the first write after.
+          const inputResponses = answersNeeded(latest, this.#taken);
+          return update && { inputResponses, ...update, fence: this.#fence };
         },
       );
       this.#learn(written);
@@ -298,13 +300,9 @@ export class TaskWorker implements ExtTaskHandle {
   /** Writes the end of the task, for as long as the lease allows it. */
   async #settle(end: TaskUpdate): Promise<void> {
     let update = end;
-    const change: Change = ({ inputResponses }) => ({
-      ...update,
-      ...(inputResponses === undefined ? {} : { inputResponses: {} }),
-    });
     while (true) {
       try {
-        if (await this.#write(change)) this.end();
+        if (await this.#write(() => update)) this.end();
         return;
       } catch (error) {
         const kind = errorKind(error);

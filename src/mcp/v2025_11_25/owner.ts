@@ -16,9 +16,10 @@
  *   a call lists nothing: no client learns the id of another's task.
  */
 
+import { ANONYMOUS } from "../../task/anonymous.ts";
 import { AnonymousOwnerError } from "../../task/errors.ts";
 import { requireCallback, requireName } from "../options.ts";
-import { requireOwner, throwOwnerError } from "../owner.ts";
+import { requireIdentity, requireOwner, throwOwnerError } from "../owner.ts";
 import type { TaskRecord } from "../../task/record.ts";
 import type { TaskOwners } from "./task_owners.ts";
 
@@ -42,9 +43,6 @@ export interface SdkOwnerOptions {
     | undefined;
 }
 
-/** The owner TaskStore knows as the anonymous one. */
-const ANONYMOUS = "local";
-
 /**
  * An owner; a promise of one where the host's own code has to look. Only then:
  * a message that is pushed is there for a `dequeue` that is called after it,
@@ -56,9 +54,16 @@ type Found = string | Promise<string>;
 export class CallOwner {
   readonly #options: SdkOwnerOptions;
   readonly #known: TaskOwners;
+  readonly #unnamed: () => string;
   readonly #identity: string | undefined;
 
-  constructor(options: SdkOwnerOptions, known: TaskOwners, identity?: string) {
+  /** @param unnamed Returns the owner of the tasks of calls that name none. */
+  constructor(
+    options: SdkOwnerOptions,
+    known: TaskOwners,
+    unnamed: () => string,
+    identity?: string,
+  ) {
     const { defaultOwner, resolveOwner } = options;
     if (defaultOwner !== undefined && defaultOwner !== "") {
       requireName("defaultOwner", defaultOwner, "the owner of such calls");
@@ -67,18 +72,18 @@ export class CallOwner {
     // As they were when they were checked.
     this.#options = { defaultOwner, resolveOwner };
     this.#known = known;
+    this.#unnamed = unnamed;
     this.#identity = identity;
   }
 
   /**
    * Returns the same for one identity, whatever the session.
    *
-   * @throws {TypeError} If it is empty or not a text.
+   * @throws {TypeError} If it is empty, not a text, or `"local"`.
    */
   bind(identity: string): CallOwner {
-    // A missing identity must never fall back to anything: it would be a way in.
-    requireName("identity", identity, "the authenticated identity");
-    return new CallOwner(this.#options, this.#known, identity);
+    requireIdentity(identity);
+    return new CallOwner(this.#options, this.#known, this.#unnamed, identity);
   }
 
   /**
@@ -104,7 +109,7 @@ export class CallOwner {
   ofReader(sessionId: string | undefined): Found {
     const named = this.named(sessionId);
     // What resolveOwner says is the last word, `""` included.
-    return this.#options.resolveOwner ? named : named || this.#known.unnamed;
+    return this.#options.resolveOwner ? named : named || this.#unnamed();
   }
 
   /** Returns the owner of the task a call writes to. */
@@ -129,8 +134,8 @@ export class CallOwner {
 
   #toPushFor(owner: string): string {
     if (owner !== "") return owner;
-    const { unnamed, sawSession } = this.#known;
-    const isLocal = !sawSession || unnamed === ANONYMOUS;
+    const unnamed = this.#unnamed();
+    const isLocal = !this.#known.sawSession || unnamed === ANONYMOUS;
     if (isLocal && !this.#options.resolveOwner) return unnamed;
     throw new AnonymousOwnerError(owner);
   }

@@ -16,13 +16,14 @@ import {
 import { AnonymousOwnerError } from "../../task/errors.ts";
 import { MAX_DURATION_MS } from "../../task/limits.ts";
 import { SealedQueue } from "../../task/sealed_queue.ts";
+import type { TaskStore } from "../../task/task_store.ts";
 import { report, reporterOf } from "../client_errors.ts";
 import { quoted } from "../../task/quoted.ts";
 import { isTaskId, requireTaskId } from "../task_id.ts";
 import { shownError } from "./errors.ts";
 import { CallOwner, type SdkOwnerOptions } from "./owner.ts";
 import { requireNoForeignQuestion } from "./other_era.ts";
-import { type TaskOwners, taskOwnersOf } from "./task_owners.ts";
+import { taskOwnersOf } from "./task_owners.ts";
 import type { SdkQueuedMessage } from "./types.ts";
 
 /** Options of an {@linkcode SdkTaskMessageQueue}. */
@@ -48,8 +49,8 @@ interface Parts {
     readonly onError: (error: unknown) => void;
   };
   readonly owner: CallOwner;
-  /** The known owners of the backend's tasks. */
-  readonly known: TaskOwners;
+  /** The tasks the messages are for, once a store of the SDK's has them. */
+  readonly tasks: () => TaskStore | undefined;
 }
 
 /** Not private fields: a bound queue is no instance that was constructed. */
@@ -108,14 +109,20 @@ export class SdkTaskMessageQueue {
     requireInteger("ttlMs", ttlMs, 1, MAX_DURATION_MS);
     const onError = reporterOf(options.onError);
     const known = taskOwnersOf(queues);
-    const owner = new CallOwner(options, known);
+    // A store may be made after its queue.
+    const tasks = () => known.storeOf(queues);
+    const owner = new CallOwner(
+      options,
+      known,
+      () => known.unnamedOf(tasks()),
+    );
     partsOf.set(this, {
       queues: queues instanceof SealedQueue
         ? queues.reportingTo(onError)
         : queues,
       options: { ttlMs, onError },
       owner,
-      known,
+      tasks,
     });
   }
 
@@ -183,7 +190,7 @@ export class SdkTaskMessageQueue {
     taskId: string,
     sessionId?: string,
   ): Promise<SdkQueuedMessage | undefined> {
-    const { queues, options, owner, known } = partsOf.get(this)!;
+    const { queues, options, owner, tasks } = partsOf.get(this)!;
     if (!isTaskId(taskId)) return undefined;
     try {
       const ownerId = await owner.ofReader(sessionId);
@@ -191,8 +198,9 @@ export class SdkTaskMessageQueue {
       for (;;) {
         const text = await queues.shift(key);
         if (text === undefined) {
-          if (known.tasks !== undefined) {
-            await requireNoForeignQuestion(known.tasks, taskId, ownerId);
+          const store = tasks();
+          if (store !== undefined) {
+            await requireNoForeignQuestion(store, taskId, ownerId);
           }
           return undefined;
         }

@@ -7,6 +7,7 @@
  * known here decides where something is written, never what is read.
  */
 
+import { ANONYMOUS } from "../../task/anonymous.ts";
 import type { TaskRecord } from "../../task/record.ts";
 import { storedQueues } from "../../task/sealed_queue.ts";
 import { isFinalStatus } from "../../task/status.ts";
@@ -23,20 +24,45 @@ interface ActiveTask {
 
 /** The owners of tasks, as far as this process knows them. */
 export class TaskOwners {
-  /**
-   * The owner of the tasks of calls that name none: this process alone, by
-   * default. Its name is random, so that no other process or caller has it.
-   */
-  unnamed = `process:${crypto.randomUUID()}`;
+  /** A random name, so that no other process or caller has it. */
+  readonly #process = `process:${crypto.randomUUID()}`;
   /** Whether a call has had a session: then the server is not on stdio. */
   sawSession = false;
-  /** The tasks themselves, once a store of the SDK's was made on them. */
-  tasks: TaskStore | undefined;
+  /** The tasks themselves, of the first store of the SDK's. */
+  #first: TaskStore | undefined;
+  /** The same of the first store on each of the queues. */
+  readonly #stores = new WeakMap<object, TaskStore>();
   /** As many as have work to be done in this process: not bounded further. */
   readonly #active = new Map<string, ActiveTask>();
   readonly #ended = new Map<string, string>();
   /** The place where the sweep of tasks that have expired unseen goes on. */
   #sweep: Iterator<[string, ActiveTask]> = this.#active.entries();
+
+  /**
+   * Notes tasks that a store of the SDK's was made on. What is known of others
+   * on the same backend stays: they may have other keys, or another policy.
+   */
+  addStore(tasks: TaskStore): void {
+    this.#first ??= tasks;
+    const { queues } = tasks;
+    if (queues && !this.#stores.has(queues)) this.#stores.set(queues, tasks);
+  }
+
+  /**
+   * Returns the tasks the messages of these queues are for: those of the store
+   * the queues are of, where that seals, else of the first one made.
+   */
+  storeOf(queues: object): TaskStore | undefined {
+    return this.#stores.get(queues) ?? this.#first;
+  }
+
+  /**
+   * Returns the owner of the tasks of calls that name none: this process
+   * alone, unless the store allows anonymous ones.
+   */
+  unnamedOf(tasks: TaskStore | undefined): string {
+    return tasks?.allowAnonymous ? ANONYMOUS : this.#process;
+  }
 
   /** Remembers the owner of a task. */
   remember({ ownerId, task }: TaskRecord): void {

@@ -116,9 +116,8 @@ export class SdkTaskStore {
     requireInteger("pollIntervalMs", pollIntervalMs, 1);
     const onError = reporterOf(options.onError);
     const known = taskOwnersOf(tasks.backend.queues ?? tasks.backend);
-    if (tasks.allowAnonymous) known.unnamed = "local";
-    known.tasks = tasks;
-    const owner = new CallOwner(options, known);
+    known.addStore(tasks);
+    const owner = new CallOwner(options, known, () => known.unnamedOf(tasks));
     partsOf.set(this, { tasks, onError, owner, pollIntervalMs });
   }
 

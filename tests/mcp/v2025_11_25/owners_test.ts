@@ -204,6 +204,40 @@ Deno.test("sdk_anonymous_owners_that_are_allowed_share_store_and_queue", async (
   assertEquals((await tasks.get(taskId, "local")).ownerId, "local");
 });
 
+Deno.test("sdk_second_store_on_a_backend_changes_nothing_for_the_first", async () => {
+  const backend = new MemoryBackend();
+  const { store, queue } = processOn(backend);
+  const { taskId } = await store.createTask({}, 1, REQUEST);
+  processOn(backend, {}, { allowAnonymous: true });
+  assertEquals((await store.getTask(taskId))?.taskId, taskId);
+  await queue.enqueue(taskId, MESSAGE);
+  assertEquals(await queue.dequeue(taskId), MESSAGE);
+  assertEquals(await queue.dequeue(taskId), undefined);
+});
+
+Deno.test("sdk_queue_that_seals_looks_into_the_tasks_of_its_own_store", async () => {
+  const backend = new MemoryBackend();
+  const stores = [1, 2].map((byte) =>
+    new TaskStore(backend, {
+      encryption: { keys: [new Uint8Array(32).fill(byte)] },
+    })
+  );
+  // Each queue is made first: a store may come later.
+  const queues = stores.map((tasks) => new SdkTaskMessageQueue(tasks.queues!));
+  for (const tasks of stores) new SdkTaskStore(tasks);
+  new SdkTaskStore(new TaskStore(backend)); // cannot open any of them
+  for (const [n, tasks] of stores.entries()) {
+    const { task: { taskId } } = await tasks.create("alice", "tools/call");
+    const queue = queues[n]!.forOwner("alice");
+    assertEquals(await queue.dequeue(taskId), undefined);
+    await tasks.update(taskId, "alice", {
+      status: "input_required",
+      inputRequests: { name: { method: "elicitation/create" } },
+    });
+    await assertRejects(() => queue.dequeue(taskId), TaskError, "tasks/update");
+  }
+});
+
 Deno.test("sdk_resolver_has_the_last_word", async () => {
   const { store, queue } = processOn(new MemoryBackend(), {
     resolveOwner: () => "",

@@ -58,11 +58,11 @@ processTest(
     // A client that only listens is notified, too.
     const told = await listening.task(taskId, "failed");
     await listening.leave();
-    assert(told.error.message.startsWith('worker lost: "first"'));
+    assert(told.error.message.startsWith("worker lost: "));
     const message = failureOf(
       await deadline("the outcome", execution.result()),
     );
-    assert(message.startsWith('worker lost: "first"'), message);
+    assert(message.startsWith("worker lost: "), message);
     // The lease and one poll; the default lease is 30 seconds.
     assert(Date.now() - killedMs < LEASE_MS + 6000);
   },
@@ -87,7 +87,7 @@ processTest(
     const message = failureOf(
       await deadline("the outcome", execution.result()),
     );
-    assert(message.startsWith('worker lost: "first"'), message);
+    assert(message.startsWith("worker lost: "), message);
     assertEquals(asked, 1);
   },
 );

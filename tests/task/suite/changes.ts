@@ -130,6 +130,36 @@ export function changeTests(test: TaskTest): void {
     assertEquals(await store.get(record.task.taskId, OWNER), record);
   });
 
+  test("task_that_has_ended_keeps_neither_questions_nor_answers", async (ground) => {
+    const store = await ground.open();
+    const inputRequests = { pin: { method: "elicitation/create" } };
+    const inputResponses = { name: { action: "accept" } };
+    const ends: Record<string, (task: TaskRecord) => Promise<TaskRecord>> = {
+      cancel: (task) => store.cancel(task, OWNER),
+      fail: (task) => store.fail(task, OWNER, { code: -1, message: "no" }),
+      complete: (task) => store.completeWithResult(task, OWNER, {}),
+      update: (task) =>
+        store.update(task, OWNER, {
+          status: "completed",
+          inputRequests,
+          inputResponses,
+        }),
+    };
+    for (const [name, end] of Object.entries(ends)) {
+      const record = await store.create(OWNER, METHOD);
+      const asked = await store.update(record, OWNER, {
+        status: "input_required",
+        inputRequests,
+        inputResponses,
+      });
+      const ended = await end(asked);
+      const { json } = await stored(store.backend, record.task.taskId);
+      for (const { inputRequests, inputResponses } of [ended, json]) {
+        assertEquals(inputRequests ?? inputResponses, undefined, name);
+      }
+    }
+  });
+
   test("input_is_asked_for_only_while_required", async (ground) => {
     const store = await ground.open();
     let record = await store.create(OWNER, METHOD);
@@ -148,7 +178,7 @@ export function changeTests(test: TaskTest): void {
     });
     assertEquals(record.inputRequests, undefined);
     assertEquals(record.inputResponses, inputResponses);
-    record = await store.completeWithResult(record, OWNER, 1);
+    record = await store.setVariables(record, OWNER, { n: 2 });
     assertEquals(record.inputResponses, inputResponses);
     assertEquals(await store.get(record.task.taskId, OWNER), record);
   });

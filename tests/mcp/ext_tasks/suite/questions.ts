@@ -97,13 +97,49 @@ export const questionTests: readonly StoreTest[] = [
       });
       // What was handed out is kept no longer.
       const { inputResponses } = await two.tasks.b.get(taskId, "alice");
-      assertEquals(inputResponses, {});
+      assertEquals(inputResponses, undefined);
       await two.b.update(taskId, { sure: { n: 2 }, more: { n: 3 } }, ALICE);
       assertEquals(await deadline("sure", sure), { sure: { n: 2 } });
       assertEquals(await deadline("more", more), { more: { n: 3 } });
       await handle.complete({ content: [] });
       const record = await two.tasks.b.get(taskId, "alice");
-      assertEquals(record.inputResponses, {});
+      assertEquals(record.inputResponses, undefined);
+    },
+  },
+  {
+    name: "an answer that was taken is dropped by whatever is written next",
+    async body(two) {
+      const taskId = await two.create();
+      const handle = two.a.handle(taskId);
+      const stored = () => two.tasks.b.get(taskId, "alice");
+      const pin = handle.requireInput({ pin: elicit("PIN?") });
+      const name = handle.requireInput({ name: elicit("name?") });
+      await waitUntil("both are asked", async () => {
+        const { inputRequests = {} } = await stored();
+        return Object.keys(inputRequests).length === 2;
+      });
+      await two.b.update(taskId, { pin: { n: 1 } }, ALICE);
+      assertEquals(await deadline("the PIN", pin), { pin: { n: 1 } });
+      await handle.status("one");
+      assertEquals((await stored()).inputResponses, undefined);
+      await two.b.update(taskId, { name: { n: 2 } }, ALICE);
+      assertEquals(await deadline("the name", name), { name: { n: 2 } });
+      await handle.status("two");
+      assertEquals((await stored()).inputResponses, undefined);
+    },
+  },
+  {
+    name: "the end of a task leaves no answer that was not taken",
+    async body(two) {
+      const taskId = await two.create();
+      const asking = two.a.handle(taskId)
+        .requireInput({ pin: elicit("PIN?"), name: elicit("name?") });
+      await two.until(taskId, "input_required");
+      await two.b.update(taskId, { pin: { n: 1 } }, ALICE);
+      await two.b.cancel(taskId, ALICE);
+      const record = await two.tasks.b.get(taskId, "alice");
+      assertEquals(record.inputResponses, undefined);
+      await assertRejects(() => asking, TaskCancelledError);
     },
   },
   {
