@@ -20,7 +20,7 @@ Deno.test("createTaskStore() keeps tasks in memory where that is asked for", asy
   }
 });
 
-Deno.test("createTaskStore() refuses a url that is undefined", async () => {
+Deno.test("createTaskStore() refuses a url that is undefined (C8)", async () => {
   // As `{ url: process.env.REDIS_URL }` has it where that is not set.
   for (const more of [{}, { memory: undefined }, { pollIntervalMs: 10 }]) {
     const error = await assertRejects(
@@ -33,7 +33,7 @@ Deno.test("createTaskStore() refuses a url that is undefined", async () => {
   await assertRejects(() => create({ url: null }), TypeError, "url is null");
 });
 
-Deno.test("createTaskStore() refuses what is not an options object", async () => {
+Deno.test("createTaskStore() refuses what is not an options object (C8)", async () => {
   const url = "redis://127.0.0.1:6379";
   const wrong = [
     url,

@@ -50,7 +50,7 @@ class CountingQueue extends SdkTaskMessageQueue {
   }
 }
 
-Deno.test("sdk_bound_store_of_a_subclass_is_of_the_subclass", async () => {
+Deno.test("sdk_bound_store_of_a_subclass_is_of_the_subclass (A5)", async () => {
   const store = new StoreWithNotifications(new TaskStore(new MemoryBackend()));
   const alice: StoreWithNotifications = store.forOwner("alice");
   assert(alice instanceof StoreWithNotifications);
@@ -70,7 +70,7 @@ Deno.test("sdk_bound_store_binds_again_to_another_identity_alone", async () => {
   assertEquals((await alice.getTask(taskId))?.taskId, taskId);
 });
 
-Deno.test("sdk_bound_queue_of_a_subclass_is_of_the_subclass", async () => {
+Deno.test("sdk_bound_queue_of_a_subclass_is_of_the_subclass (A5)", async () => {
   const backend = new MemoryBackend();
   const queue = new CountingQueue(backend.queues);
   const alice: CountingQueue = queue.forOwner("alice");

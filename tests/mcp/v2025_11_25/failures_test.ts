@@ -80,7 +80,7 @@ async function serve(tasks: TaskStore, queues = new MemoryBackend().queues) {
   };
 }
 
-Deno.test("sdk_error_of_a_creation_reaches_the_operator", async () => {
+Deno.test("sdk_error_of_a_creation_reaches_the_operator (A3)", async () => {
   const tasks = new TaskStore(new MemoryBackend(), {
     limits: { maxTasksPerOwner: 1 },
   });
@@ -98,7 +98,7 @@ Deno.test("sdk_error_of_a_creation_reaches_the_operator", async () => {
   assert(failure.cause instanceof BackendError);
 });
 
-Deno.test("sdk_error_of_a_creation_reaches_the_operator_and_the_caller", async () => {
+Deno.test("sdk_error_of_a_creation_reaches_the_operator_and_the_caller (A3)", async () => {
   const told: unknown[] = [];
   const store = new SdkTaskStore(new TaskStore(new MemoryBackend()), {
     onError(error) {
@@ -115,7 +115,7 @@ Deno.test("sdk_error_of_a_creation_reaches_the_operator_and_the_caller", async (
 });
 
 redisTest(
-  "sdk_client_sees_one_sentence_of_a_storage_failure",
+  "sdk_client_sees_one_sentence_of_a_storage_failure (A7)",
   async (redis) => {
     const backend = await redis.connect();
     const tasks = new TaskStore(backend);
@@ -189,7 +189,7 @@ Deno.test("sdk_requests_that_are_merely_wrong_are_not_reported", async () => {
   assertEquals(told, []);
 });
 
-Deno.test("sdk_dequeue_all_never_rejects", async () => {
+Deno.test("sdk_dequeue_all_never_rejects (A7)", async () => {
   const backend = new MemoryBackend();
   const told: unknown[] = [];
   const queue = new SdkTaskMessageQueue(backend.queues, {
@@ -206,7 +206,7 @@ Deno.test("sdk_dequeue_all_never_rejects", async () => {
   assertEquals(told.length, 3);
 });
 
-Deno.test("sdk_message_that_cannot_be_read_takes_no_other_along", async () => {
+Deno.test("sdk_message_that_cannot_be_read_takes_no_other_along (A7)", async () => {
   await using backend = new MemoryBackend();
   const told: unknown[] = [];
   const queue = new SdkTaskMessageQueue(backend.queues, {

@@ -42,7 +42,7 @@ function processOn(
   };
 }
 
-Deno.test("sdk_push_without_a_session_goes_to_the_owner_of_its_task", async () => {
+Deno.test("sdk_push_without_a_session_goes_to_the_owner_of_its_task (A1)", async () => {
   for (const sdk of [{}, { defaultOwner: "me" }]) {
     const { store, queue } = processOn(new MemoryBackend(), sdk);
     const { taskId } = await store.createTask({}, 1, REQUEST, "s-1");
@@ -64,7 +64,7 @@ Deno.test("sdk_push_with_a_session_stays_in_that_session", async () => {
   assertEquals(await queue.dequeueAll(taskId), []);
 });
 
-Deno.test("sdk_push_without_an_owner_is_refused_where_there_are_sessions", async () => {
+Deno.test("sdk_push_without_an_owner_is_refused_where_there_are_sessions (A1)", async () => {
   const errors: unknown[] = [];
   const { queue } = processOn(new MemoryBackend(), {
     onError: (error) => errors.push(error),
@@ -84,7 +84,7 @@ Deno.test("sdk_push_without_an_owner_is_refused_where_there_are_sessions", async
 });
 
 redisTest(
-  "sdk_result_stored_without_a_session_finds_its_task",
+  "sdk_result_stored_without_a_session_finds_its_task (A2)",
   async (redis) => {
     const a = processOn(await redis.connect());
     const b = processOn(await redis.connect());
@@ -139,7 +139,7 @@ Deno.test("sdk_task_of_an_identity_is_not_reached_without_it", async () => {
 });
 
 redisTest(
-  "sdk_store_with_nothing_set_has_the_tasks_of_its_process",
+  "sdk_store_with_nothing_set_has_the_tasks_of_its_process (A2)",
   async (redis) => {
     const a = processOn(await redis.connect());
     const b = processOn(await redis.connect());

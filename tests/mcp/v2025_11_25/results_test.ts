@@ -70,7 +70,7 @@ for (
     }, "cannot be read: no date"],
   ] as const
 ) {
-  Deno.test(`sdk_result_with_${name}_fails_its_task`, async () => {
+  Deno.test(`sdk_result_with_${name}_fails_its_task (A6)`, async () => {
     for (const status of ["completed", "failed"] as const) {
       const { store, told, create } = open();
       const taskId = await create();
@@ -96,7 +96,7 @@ for (
   });
 }
 
-Deno.test("sdk_result_over_the_size_of_a_record_fails_its_task", async () => {
+Deno.test("sdk_result_over_the_size_of_a_record_fails_its_task (A6)", async () => {
   const { store, told, create } = open(10_000);
   const taskId = await create();
   const content = [{ type: "text", text: "x".repeat(20_000) }];
@@ -134,7 +134,7 @@ Deno.test("sdk_result_that_json_can_hold_is_stored_as_it_is", async () => {
   }
 });
 
-Deno.test("sdk_update_to_the_same_state_changes_the_message", async () => {
+Deno.test("sdk_update_to_the_same_state_changes_the_message (A6)", async () => {
   const { store, tasks, create } = open();
   const taskId = await create();
   await store.updateTaskStatus(taskId, "working", "one");

@@ -45,7 +45,7 @@ async function count(server: ProgramProcess, to: number): Promise<string> {
 }
 
 Deno.test({
-  name: "redis_sdk_process_on_stdio_ends_with_its_input",
+  name: "redis_sdk_process_on_stdio_ends_with_its_input (A8)",
   ignore: !processesEnabled,
   async fn() {
     await using redis = await startRedisServer();

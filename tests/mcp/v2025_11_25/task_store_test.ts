@@ -274,15 +274,18 @@ async function keepsOrder(tasks: TaskStore) {
 }
 
 // EVIDENCE A4.
-Deno.test("sdk_tasks_of_one_millisecond_keep_their_order_in_memory", async () => {
+Deno.test("sdk_tasks_of_one_millisecond_keep_their_order_in_memory (A4)", async () => {
   const clock = () => 1e12;
   await keepsOrder(new TaskStore(new MemoryBackend({ clock }), { clock }));
   await keepsOrder(new TaskStore(new MemoryBackend()));
 });
 
-redisTest("sdk_tasks_of_one_millisecond_keep_their_order", async (redis) => {
-  await keepsOrder(new TaskStore(await redis.connect()));
-});
+redisTest(
+  "sdk_tasks_of_one_millisecond_keep_their_order (A4)",
+  async (redis) => {
+    await keepsOrder(new TaskStore(await redis.connect()));
+  },
+);
 
 Deno.test("sdk_storage_failure_is_not_a_missing_task", async () => {
   const { store, tasks } = open();
