@@ -55,7 +55,9 @@ export function fitOf(
           isPresent(state, call) &&
           (answer.value
             ? state.lease === undefined
-            : state.lastFence > call.fence!)
+            // An older one, where a failover has undone its own.
+            : state.lastFence > call.fence! ||
+              (state.lease !== undefined && state.lease.fence !== call.fence))
         );
       }
       return answer.value ? undefined : fit((state) => isAbsent(state, call));

@@ -529,6 +529,25 @@ for (const isLost of [true, false]) {
   });
 }
 
+accepts(
+  "a release that finds an older lease after a failover has undone its own",
+  (history) => {
+    created(history);
+    history.call({
+      operation: "acquire",
+      holder: "w",
+      forMs: 1000,
+      answer: { is: "fence", fence: FENCE },
+    });
+    history.lease(FENCE, NOW_MS + 1001, "w");
+    history.call({
+      operation: "release",
+      fence: FENCE + 5,
+      answer: { is: "boolean", value: false },
+    });
+  },
+);
+
 finds("a message stored twice", ["message stored twice"], (history) => {
   history.call({ operation: "push", token: "m", answer: { is: "done" } });
   history.effects(["RPUSH", "mcp:queue:{alice}:t-1", "m"]);
