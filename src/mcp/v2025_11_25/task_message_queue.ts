@@ -131,7 +131,7 @@ export class SdkTaskMessageQueue {
    * session; of a subclass, as `SdkTaskStore.forOwner` does.
    *
    * @param identity The owner of the messages, as the authentication says.
-   * @throws {TypeError} If it is empty or not a text.
+   * @throws {TypeError} If it is empty, not a text, or `"local"`.
    */
   forOwner(identity: string): this {
     const parts = partsOf.get(this)!;

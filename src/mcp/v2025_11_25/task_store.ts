@@ -129,7 +129,7 @@ export class SdkTaskStore {
    * returns a store of its own with `resolveOwner: () => identity`.
    *
    * @param identity The owner of the tasks, as the authentication says.
-   * @throws {TypeError} If it is empty or not a text.
+   * @throws {TypeError} If it is empty, not a text, or `"local"`.
    */
   forOwner(identity: string): this {
     const parts = partsOf.get(this)!;
