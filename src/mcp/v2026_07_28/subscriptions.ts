@@ -8,16 +8,18 @@
 import { InvalidDataError } from "../../storage/errors.ts";
 import { TaskNotFoundError, TaskStorageError } from "../../task/errors.ts";
 import type { TaskStore } from "../../task/task_store.ts";
-import {
-  INTERNAL_ERROR,
-  INVALID_PARAMS,
-  MISSING_CAPABILITY,
-  RpcError,
-} from "../client_errors.ts";
+import { INVALID_PARAMS, RpcError } from "../client_errors.ts";
 import { resolveOwner } from "../owner.ts";
 import { quoted } from "../../task/quoted.ts";
 import { isTaskId } from "../task_id.ts";
-import { toRpcError } from "./errors.ts";
+import {
+  idTooLong,
+  refused,
+  shuttingDown,
+  SubscriptionLimitError,
+  tooLarge,
+  unreadable,
+} from "./listen_answers.ts";
 import { ListenStream } from "./listen_stream.ts";
 import { findTasks } from "./lookups.ts";
 import type {
@@ -30,8 +32,6 @@ import { readMessages } from "./sse.ts";
 import {
   LISTEN,
   type ListenRequest,
-  MAX_BODY_BYTES,
-  MAX_ID_CHARS,
   readRequest,
 } from "./subscription_request.ts";
 import {
@@ -141,7 +141,11 @@ export class TaskSubscriptions {
     if (slot === undefined) {
       const { maxSubscriptions } = this.#options;
       const which = `maxSubscriptions is ${maxSubscriptions}`;
-      return this.#refuse(listen.id, new SubscriptionLimitError(which));
+      return refused(
+        listen.id,
+        new SubscriptionLimitError(which),
+        this.#options.onError,
+      );
     }
     // Aborts when no one waits for the answer: the client has left, or a drain.
     const stop = new AbortController();
@@ -178,7 +182,7 @@ export class TaskSubscriptions {
         signal: request.signal,
       });
     } catch (error) {
-      return this.#refuse(listen.id, error);
+      return refused(listen.id, error, this.#options.onError);
     } finally {
       this.#underWay.delete(stop);
       request.signal.removeEventListener("abort", clientLeft);
@@ -320,26 +324,6 @@ export class TaskSubscriptions {
     }
     if (isOver()) stream.end();
   }
-
-  #refuse(id: string | number, thrown: unknown): Response {
-    const { onError } = this.#options;
-    // An operator can raise the limit, or find out who takes the places.
-    if (thrown instanceof SubscriptionLimitError) onError(thrown);
-    const shown = toRpcError(thrown, onError);
-    const { code = INTERNAL_ERROR, data } = shown as {
-      code?: unknown;
-      data?: unknown;
-    };
-    return Response.json(
-      errorOf(id, {
-        code: Number.isSafeInteger(code) ? code : INTERNAL_ERROR,
-        message: shown.message,
-        ...(data === undefined ? {} : { data }),
-      }),
-      // The one error that the protocol gives a status of its own.
-      { status: code === MISSING_CAPABILITY ? 400 : 200 },
-    );
-  }
 }
 
 /** Resolves to `undefined` as soon as the signal aborts, whatever the work does. */
@@ -375,61 +359,4 @@ function isDamaged(error: unknown): boolean {
 /** Ends the stream of an answer that no one waits for, if one comes. */
 function cancelLate(answering: Promise<Response>): void {
   answering.then(({ body }) => body?.cancel()).catch(() => {});
-}
-
-/** The client sees no more than that; which limit it was is for `onError`. */
-class SubscriptionLimitError extends RpcError {
-  constructor(which: string) {
-    super(INTERNAL_ERROR, "subscription limit reached", {
-      cause: new RangeError(which),
-    });
-    this.name = "SubscriptionLimitError";
-  }
-}
-
-function tooLarge(): Response {
-  return Response.json(
-    errorOf(null, {
-      code: -32000,
-      message:
-        `payload too large: a request to listen has at most ${MAX_BODY_BYTES} bytes`,
-    }),
-    { status: 413 },
-  );
-}
-
-function unreadable(): Response {
-  return Response.json(
-    errorOf(null, {
-      code: -32700,
-      message: "parse error: the request body could not be read",
-    }),
-    { status: 400 },
-  );
-}
-
-function idTooLong(): Response {
-  return Response.json(
-    errorOf(null, {
-      code: -32600,
-      message:
-        `invalid request: the id of a request to listen has at most ${MAX_ID_CHARS} characters`,
-    }),
-    { status: 400 },
-  );
-}
-
-/** Another instance may be there at once. */
-function shuttingDown(id: string | number): Response {
-  return Response.json(
-    errorOf(id, {
-      code: INTERNAL_ERROR,
-      message: "the server is shutting down: listen again",
-    }),
-    { status: 503, headers: { "retry-after": "1" } },
-  );
-}
-
-function errorOf(id: string | number | null, error: object): object {
-  return { jsonrpc: "2.0", id, error };
 }
