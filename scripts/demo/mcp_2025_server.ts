@@ -48,7 +48,7 @@ const { REDIS_URL, PREFIX: prefix, PORT, INSTANCE: me = "?" } = process.env;
 const backend = await RedisBackend.connect(REDIS_URL!, { prefix });
 const tasks = new TaskStore(backend, { retention: "completion" });
 const sdkTasks = new SdkTaskStore(tasks);
-const sdkQueue = new SdkTaskMessageQueue(backend.queues);
+const sdkQueue = new SdkTaskMessageQueue(tasks.queues!);
 const OWNERS = new Map([["Bearer a", "alice"], ["Bearer b", "bob"]]);
 
 /** Does the steps that are left, as long as the task is ours. */

@@ -182,7 +182,6 @@ export class TaskRunner {
         status: "failed",
         statusMessage: error.message,
         error: { code: error.code, message: error.message },
-        inputResponses: null,
         fence: task.fence,
       });
       return "failed";
@@ -267,7 +266,7 @@ export class TaskRunner {
     let update = outcome;
     while (true) {
       try {
-        await handle.update({ ...update, inputResponses: null });
+        await handle.update(update);
         return;
       } catch (error) {
         const kind = errorKind(error);

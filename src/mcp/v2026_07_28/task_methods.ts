@@ -115,7 +115,6 @@ async function cancel(
       isFinalStatus(task.status) ? undefined : {
         status: "cancelled",
         statusMessage: "cancelled by the client",
-        inputResponses: null,
       },
   );
   return {};
